@@ -1,0 +1,1 @@
+"""Plain `torch.nn` modules: no sampling, no files."""

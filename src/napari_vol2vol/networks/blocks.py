@@ -1,0 +1,99 @@
+"""Building blocks shared by the 2D and 3D U-Nets; ``dims`` is 2 or 3 throughout."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def conv(dims: int, c_in: int, c_out: int, kernel: int = 3, stride: int = 1) -> nn.Module:
+    """Return a same-padded convolution in ``dims`` dimensions."""
+    layer = nn.Conv2d if dims == 2 else nn.Conv3d
+    return layer(c_in, c_out, kernel, stride=stride, padding=kernel // 2)
+
+
+def zeroed(module: nn.Module) -> nn.Module:
+    """Set all parameters of a module to zero and return it."""
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    return module
+
+
+def groups(channels: int) -> int:
+    """Return the number of normalisation groups: 16 channels a group where they divide."""
+    return math.gcd(channels, max(1, channels // 16))
+
+
+def space_to_depth(x: Tensor, factor: int) -> Tensor:
+    """Move blocks of ``factor`` pixels an axis into channels: `(N, C, *S)` to `(N, C * factor^dims, *S / factor)`."""
+    if factor == 1:
+        return x
+    if x.ndim == 4:
+        return F.pixel_unshuffle(x, factor)
+    n, c, d, h, w = x.shape
+    x = x.reshape(n, c, d // factor, factor, h // factor, factor, w // factor, factor)
+    return x.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(n, c * factor**3, d // factor, h // factor, w // factor)
+
+
+def depth_to_space(x: Tensor, factor: int) -> Tensor:
+    """Invert `space_to_depth`."""
+    if factor == 1:
+        return x
+    if x.ndim == 4:
+        return F.pixel_shuffle(x, factor)
+    n, c, d, h, w = x.shape
+    out = c // factor**3
+    x = x.reshape(n, out, factor, factor, factor, d, h, w).permute(0, 1, 5, 2, 6, 3, 7, 4)
+    return x.reshape(n, out, d * factor, h * factor, w * factor)
+
+
+class TimeEmbedding(nn.Module):
+    """Sinusoidal embedding of ``t`` in [0, 1] (scaled by 1000 as in DDPM) through a two-layer MLP.
+
+    An optional label (the anatomical plane) is added, so that one network can serve several planes.
+    """
+
+    def __init__(self, base: int, width: int, labels: int = 0) -> None:
+        super().__init__()
+        self.base = base
+        self.mlp = nn.Sequential(nn.Linear(base, width), nn.SiLU(), nn.Linear(width, width))
+        self.label = nn.Embedding(labels, width) if labels else None
+
+    def forward(self, t: Tensor, label: Tensor | None = None) -> Tensor:
+        """Return `(N, width)` for ``t`` of shape `(N,)` and, where the network has labels, ``label`` of shape `(N,)`."""
+        half = self.base // 2
+        rates = torch.exp(-math.log(10_000.0) * torch.arange(half, device=t.device, dtype=torch.float32) / half)
+        angles = 1000.0 * t.float()[:, None] * rates[None]
+        sinusoid = torch.cat([angles.sin(), angles.cos()], dim=1)
+        embedding: Tensor = self.mlp(sinusoid.to(self.mlp[0].weight.dtype))
+        if self.label is not None:
+            if label is None:
+                raise ValueError("this network is conditioned on a plane: label is missing")
+            embedding = embedding + self.label(label)
+        return embedding
+
+
+class ResBlock(nn.Module):
+    """Residual block: ``convs`` times (group norm, SiLU, convolution), time scale and shift after the first."""
+
+    def __init__(self, dims: int, c_in: int, c_out: int, embedding: int, convs: int = 2) -> None:
+        super().__init__()
+        widths = [c_in] + [c_out] * convs
+        self.norms = nn.ModuleList(nn.GroupNorm(groups(c), c) for c in widths[:-1])
+        self.convs = nn.ModuleList(conv(dims, a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        zeroed(self.convs[-1])
+        self.affine = nn.Linear(embedding, 2 * c_out)
+        self.skip = conv(dims, c_in, c_out, kernel=1) if c_in != c_out else nn.Identity()
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Return a tensor of shape `(N, c_out, *S)`."""
+        h = self.convs[0](F.silu(self.norms[0](x)))
+        shape = (x.shape[0], -1) + (1,) * (x.ndim - 2)
+        scale, shift = self.affine(F.silu(embedding)).reshape(shape).chunk(2, dim=1)
+        h = torch.addcmul(h + shift, h, scale)
+        for norm, layer in zip(self.norms[1:], self.convs[1:], strict=True):
+            h = layer(F.silu(norm(h)))
+        return h + self.skip(x)  # type: ignore[no-any-return]

@@ -1,0 +1,46 @@
+"""Named network sizes: the paper's and the ones that suit a CPU."""
+
+from __future__ import annotations
+
+from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.networks.unet import UNetConfig
+
+PLANE_LABELS = 3  # axial, coronal, sagittal
+
+
+def plane_unet(preset: str, conditions: int = 1) -> UNetConfig:
+    """Return the 2D network of a preset for ``conditions`` condition channels beside x_t.
+
+    ``paper`` is table 11 of Score-Fusion; ``compact`` keeps wide channels at half resolution, which is what a CPU
+    runs fastest (measured by `vol2vol bench`), and one set of weights for all planes.
+    """
+    if preset == "paper":
+        return UNetConfig(
+            2, 1 + conditions, 1, (64, 128, 256, 512), (2, 2, 2, 3), (2, 2, 2, 2), middle_blocks=2, convs_per_block=3
+        )
+    if preset == "paper-small":
+        return UNetConfig(2, 1 + conditions, 1, (32, 64, 128, 256), (2, 2, 2, 2), (2, 2, 2, 2))
+    if preset == "compact":
+        return UNetConfig(
+            2, 1 + conditions, 1, (64, 96, 128), (1, 2, 2), (1, 1, 1), stem=2, labels=PLANE_LABELS
+        )
+    raise SettingsError(f"2D network preset: found {preset!r}, accepted are paper, paper-small, compact")
+
+
+def fusion_unet(preset: str, conditions: int = 1, branches: int = 2, inject: tuple[int, ...] = ()) -> UNetConfig:
+    """Return the 3D fusion network of a preset: x_t, conditions and one prediction a branch in, w and R out.
+
+    ``paper`` and ``paper-small`` are tables 12 and 13 of Score-Fusion; the small one injects no 2D features.
+    ``inject`` gives the summed width of the 2D features per level.
+    """
+    inputs, outputs = 1 + conditions + branches, branches
+    if preset == "paper":
+        return UNetConfig(
+            3, inputs, outputs, (64, 128, 192, 256), (2, 2, 2, 3), (2, 2, 2, 2), middle_blocks=2,
+            inject_channels=inject, checkpoint=True,
+        )  # fmt: skip
+    if preset == "paper-small":
+        return UNetConfig(3, inputs, outputs, (32, 64, 64, 128), (2, 2, 2, 3), (2, 2, 2, 2), checkpoint=True)
+    if preset == "compact":
+        return UNetConfig(3, inputs, outputs, (64, 128), (1, 2), (1, 2), stem=2, inject_channels=inject)
+    raise SettingsError(f"3D network preset: found {preset!r}, accepted are paper, paper-small, compact")

@@ -1,0 +1,1 @@
+"""Procedural volumes with a seed: training material and tests without patients."""

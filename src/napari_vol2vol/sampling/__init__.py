@@ -1,0 +1,1 @@
+"""Schedules, denoisers, samplers, consistency, ensembles: everything between a network and a volume."""

@@ -1,0 +1,1 @@
+"""Recipes, datasets, losses and the trainer behind `vol2vol train`."""

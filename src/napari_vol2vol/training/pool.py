@@ -1,0 +1,122 @@
+"""A pool of augmented training volumes that renews itself while training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+
+from napari_vol2vol.phantoms.brain import Anatomy, Contrast, make_anatomy, paint
+from napari_vol2vol.physics import BlockAverage, smooth_inverse
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PoolSettings:
+    """``crop`` is the edge in voxels of a pool entry, ``phantom_share`` the share of procedural heads among them."""
+
+    entries: int = 16
+    crop: int = 160
+    renew_every: int = 40
+    phantom_share: float = 0.2
+    phantom_anatomies: int = 4
+    contrast: Contrast = "T1w"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One augmented volume in model space: the image and its smooth inverse, both `(D, H, W)` in [-1, 1]."""
+
+    image: Tensor
+    base: Tensor
+
+
+def _rotation_and_zoom(rng: np.random.Generator) -> FloatArray:
+    angles = rng.normal(0, 0.12, 3)
+    matrix = np.eye(3)
+    for axis, angle in enumerate(angles):
+        i, j = [a for a in range(3) if a != axis]
+        turn = np.eye(3)
+        turn[[i, j], [i, j]] = np.cos(angle)
+        turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
+        matrix = matrix @ turn
+    zoom = np.exp(rng.uniform(np.log(0.72), np.log(1.1))) * rng.uniform(0.96, 1.04, 3)
+    return np.asarray(matrix * zoom, np.float32)
+
+
+class VolumePool:
+    """Augmented crops of real volumes and procedural heads; the same seed gives the same sequence.
+
+    Parameters
+    ----------
+    volumes : sequence of arrays (z, y, x)
+        Real volumes scaled to [0, 1].
+    """
+
+    def __init__(
+        self, volumes: Sequence[FloatArray], factor: tuple[int, int, int], settings: PoolSettings, seed: int
+    ) -> None:
+        self.settings, self.factor = settings, factor
+        self.rng = np.random.default_rng([seed, 11])
+        self._operator = BlockAverage(factor)
+        self._volumes = list(volumes)
+        self._splines = [np.asarray(ndimage.spline_filter(v, order=3), np.float32) for v in volumes]
+        wanted = settings.phantom_anatomies if settings.phantom_share > 0 else 0
+        self._anatomies: list[Anatomy] = [make_anatomy(1000 * seed + i) for i in range(wanted)]
+        if not self._volumes and not self._anatomies:
+            raise ValueError("a pool needs real volumes or phantoms")
+        self.entries = [self._make() for _ in range(settings.entries)]
+
+    def renew(self) -> None:
+        """Replace a random entry."""
+        self.entries[int(self.rng.integers(len(self.entries)))] = self._make()
+
+    def residual_scale(self) -> float:
+        """Return the standard deviation of image - base where there is anatomy, over the present entries."""
+        squares = [((e.image - e.base).square()[e.base > -0.9]).mean() for e in self.entries]
+        return float(torch.stack(squares).mean().sqrt())
+
+    def _make(self) -> Entry:
+        use_phantom = not self._volumes or (self._anatomies and self.rng.random() < self.settings.phantom_share)
+        image = self._phantom() if use_phantom else self._real()
+        if self.rng.random() < 0.5:
+            image = image[:, :, ::-1]
+        image = np.clip(image, 0, None) ** np.exp(self.rng.normal(0, 0.15)) * self.rng.uniform(0.85, 1.2)
+        if self.rng.random() < 0.25:
+            sigma = self.rng.uniform(0.0, 0.03)
+            image = np.hypot(image + self.rng.normal(0, sigma, image.shape), self.rng.normal(0, sigma, image.shape))
+        tensor = 2 * torch.from_numpy(np.array(np.clip(image, 0, 1), dtype=np.float32)) - 1
+        low = self._operator(tensor) / self._operator.gain
+        return Entry(tensor, smooth_inverse(low, self.factor))
+
+    def _real(self) -> FloatArray:
+        index = int(self.rng.integers(len(self._volumes)))
+        size = (self.settings.crop,) * 3
+        volume = self._volumes[index]
+        room = np.maximum(np.array(volume.shape) - size, 0)
+        if self.rng.random() < 0.35:  # the scan as it is: only a shift of the block grid
+            start = np.array([self.rng.integers(r + 1) for r in room])
+            crop = volume[tuple(slice(s, s + n) for s, n in zip(start, size, strict=True))]
+            return np.pad(crop, [(0, n - c) for n, c in zip(size, crop.shape, strict=True)], mode="edge")
+        matrix = _rotation_and_zoom(self.rng)
+        centre = np.array(volume.shape) / 2 + self.rng.uniform(-0.5, 0.5, 3) * room
+        offset = centre - matrix @ (np.array(size) / 2)
+        moved = ndimage.affine_transform(
+            self._splines[index], matrix, offset, output_shape=size, order=3, mode="nearest", prefilter=False
+        )
+        return np.asarray(moved, np.float32)
+
+    def _phantom(self) -> FloatArray:
+        anatomy = self._anatomies[int(self.rng.integers(len(self._anatomies)))]
+        image = paint(anatomy, self.settings.contrast, int(self.rng.integers(2**31)))
+        image = image / np.percentile(image, 99.5)
+        size = self.settings.crop
+        start = [int(self.rng.integers(max(n - size, 0) + 1)) for n in image.shape]
+        crop = image[tuple(slice(s, s + size) for s in start)]
+        return np.asarray(np.pad(crop, [(0, size - c) for c in crop.shape], mode="edge"), np.float32)

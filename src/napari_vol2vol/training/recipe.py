@@ -1,0 +1,111 @@
+"""A recipe: everything that makes a bundle, in one YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.training.pool import PoolSettings
+from napari_vol2vol.training.trainer import LoopSettings
+
+STAGES = ("planes", "fusion", "regression")
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """What is diffused and how: ``what`` is ``residual`` (over the smooth inverse, unit variance) or ``image``."""
+
+    what: str = "residual"
+    prediction: str = "v"
+    schedule: str = "vp_cosine"
+    schedule_parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a 3D stage: cubes of ``crop`` voxels, ``batch`` a step, for a share of the steps."""
+
+    crop: int
+    batch: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """See `src/napari_vol2vol/training/recipes/*.yaml` for the shipped ones."""
+
+    name: str
+    stage: str
+    title: str = ""
+    seed: int = 0
+    factor: tuple[int, int, int] = (4, 4, 4)
+    train: tuple[str, ...] = ()
+    validate: tuple[str, ...] = ()
+    preset: str = "compact"
+    planes: tuple[str, ...] = ("axial", "sagittal")
+    crop: int = 96
+    batch: int = 16
+    inject: bool = True
+    plane_recipe: str | None = None
+    phases: tuple[Phase, ...] = ()
+    diffusion: Diffusion = field(default_factory=Diffusion)
+    pool: PoolSettings = field(default_factory=PoolSettings)
+    loop: LoopSettings = field(default_factory=lambda: LoopSettings(steps=1000))
+
+    def dry(self) -> Recipe:
+        """Return the same recipe cut down to seconds: procedural heads only, a few steps, small crops."""
+        small = 16
+        return replace(
+            self,
+            train=(),
+            validate=(),
+            crop=small,
+            batch=2,
+            phases=tuple(Phase(small, 1, 1) for _ in self.phases),
+            pool=replace(self.pool, entries=1, crop=32, phantom_share=1.0, phantom_anatomies=1, renew_every=10**9),
+            loop=replace(self.loop, steps=max(2, len(self.phases)), validate_every=10**9),
+        )
+
+
+def _section(kind: type[Section], values: Mapping[str, Any], where: str) -> Section:
+    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(values) - known):
+        raise SettingsError(f"{where}: unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """Read a recipe by the name of a shipped one or from a YAML file.
+
+    Raises
+    ------
+    SettingsError
+        If it does not exist or has unknown fields; the message names them.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"}:
+        folder = resources.files("napari_vol2vol.training") / "recipes"
+        shipped = sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
+        if str(name_or_path) not in shipped:
+            raise SettingsError(f"recipe: found {str(name_or_path)!r}, shipped are {', '.join(shipped)} (or a .yaml file)")
+        text = (folder / f"{name_or_path}.yaml").read_text()
+    elif path.exists():
+        text = path.read_text()
+    else:
+        raise SettingsError(f"recipe: {path} does not exist")
+    values = yaml.safe_load(text)
+    for key, kind in (("diffusion", Diffusion), ("pool", PoolSettings), ("loop", LoopSettings)):
+        if key in values:
+            values[key] = _section(kind, values[key], f"recipe section {key}")
+    values["phases"] = [_section(Phase, p, "recipe section phases") for p in values.get("phases", [])]
+    recipe = _section(Recipe, values, "recipe")
+    if recipe.stage not in STAGES:
+        raise SettingsError(f"recipe stage: found {recipe.stage!r}, accepted are {', '.join(STAGES)}")
+    return recipe
