@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ def read_volume(path: Path | str) -> Volume:
     path = Path(path).expanduser()
     if not path.exists():
         raise VolumeError(f"{path}: found no such file or folder, accepted are .nii, .nii.gz and DICOM")
+    if not os.access(path, os.R_OK):
+        raise VolumeError(f"{path}: found no permission to read it, accepted is a readable file or folder")
     from napari_vol2vol.io.nifti import is_nifti_name, read_nifti
 
     if path.is_file() and is_nifti_name(path):

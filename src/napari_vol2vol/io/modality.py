@@ -40,30 +40,30 @@ def modality_from_name(name: str) -> str | None:
 def modality_from_dicom(dataset: Any) -> str | None:
     """Return the modality of a CT or MR data set from its tags, or None where they do not tell.
 
-    MR: the series description and protocol name first; for spin echo then the usual ranges of TE, TR and TI
-    in ms.
+    MR: the usual ranges of TE, TR and TI (ms) where they decide, else the series description and protocol
+    name. A contrast agent turns T1w into T1ce.
     """
     if dataset.get("Modality") == "CT":
         return "CT"
-    described = [
-        modality_from_name(str(dataset.get(key, ""))) for key in ("SeriesDescription", "ProtocolName")
-    ]
-    found = next((modality for modality in described if modality), None) or _from_timing(dataset)
+    texts = [str(dataset.get(key) or "") for key in ("SeriesDescription", "ProtocolName")]
+    named = next((found for text in texts if (found := modality_from_name(text))), None)
+    guess = _from_timing(dataset) or named
     agent = str(dataset.get("ContrastBolusAgent") or "").strip().lower()
-    return "T1ce" if found == "T1w" and agent not in ("", "none", "no") else found
+    return "T1ce" if guess == "T1w" and agent not in ("", "none", "no") else guess
 
 
 def _from_timing(dataset: Any) -> str | None:
-    """Spin echo only: gradient echo contrast depends on the flip angle as well."""
+    """Gradient echo without inversion stays open: its contrast depends on the flip angle as well."""
     sequence = dataset.get("ScanningSequence") or ""
-    names = [sequence] if isinstance(sequence, str) else list(sequence)
-    echo, repetition, inversion = (
-        float(dataset.get(key) or 0) for key in ("EchoTime", "RepetitionTime", "InversionTime")
-    )
-    if "SE" not in names or not echo or not repetition:
+    kinds = {sequence} if isinstance(sequence, str) else set(sequence)
+    times = (dataset.get(key) or 0 for key in ("EchoTime", "RepetitionTime", "InversionTime"))
+    echo, repetition, inversion = (float(time) for time in times)
+    if "GR" in kinds:
+        return "T1w" if 300 <= inversion <= 1300 else None
+    if not kinds & {"SE", "IR"} or not echo or not repetition:
         return None
-    if inversion > 1500:
-        return "FLAIR"
+    if inversion:
+        return "FLAIR" if inversion > 1500 else None
     if echo >= 70 and repetition >= 1800:
         return "T2w"
     if echo <= 30:

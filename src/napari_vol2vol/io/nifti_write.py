@@ -1,4 +1,4 @@
-"""Write a `Volume` as NIfTI, in the axis order, header and (where it can hold the values) dtype of its source.
+"""Write a `Volume` as NIfTI, with the axis order, header and (where it fits) dtype of its source.
 
 Dtype policy
 ------------
