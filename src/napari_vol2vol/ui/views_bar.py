@@ -1,0 +1,57 @@
+"""The thin bar over the three views: convention, reset, main canvas, and what the run is doing."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from napari_vol2vol.ui.planes import Convention
+
+
+class ViewsBar(QWidget):
+    """Buttons as signals; knows nothing of the views."""
+
+    convention_changed = Signal(str)
+    reset_asked = Signal()
+    canvas_toggled = Signal(bool)
+
+    def __init__(self, convention: Convention) -> None:
+        super().__init__()
+        self._convention = QPushButton()
+        self._convention.setToolTip(
+            "Radiological: the patient's right is on the left of the screen. Click for the other convention."
+        )
+        self._reset = QPushButton("Reset views")
+        self._reset.setToolTip("Fit all planes and centre the crosshair (R)")
+        self._canvas = QPushButton("Main canvas")
+        self._canvas.setCheckable(True)
+        self._canvas.setToolTip("Show napari's own canvas as well, for 3D rendering and editing")
+        self._run = QLabel()
+        self._run.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._run.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for button in (self._convention, self._reset, self._canvas):
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            layout.addWidget(button)
+        layout.addWidget(self._run, stretch=1)
+        self.show_convention(convention)
+        self._convention.clicked.connect(self._on_convention)
+        self._reset.clicked.connect(self.reset_asked)
+        self._canvas.toggled.connect(self.canvas_toggled)
+
+    def main_canvas_wanted(self) -> bool:
+        """Whether napari's own canvas should be seen beside the three views."""
+        return self._canvas.isChecked()
+
+    def show_convention(self, convention: Convention) -> None:
+        """Name the convention that is in force."""
+        self._current = convention
+        self._convention.setText(convention.capitalize())
+
+    def show_run_status(self, text: str) -> None:
+        """Show what the run is doing."""
+        self._run.setText(text)
+
+    def _on_convention(self) -> None:
+        self.convention_changed.emit("neurological" if self._current == "radiological" else "radiological")

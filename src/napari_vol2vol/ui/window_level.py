@@ -1,0 +1,43 @@
+"""Window and level: which layer a drag means, and what a drag in pixels does to its contrast limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+#: Dragging this many pixels changes the window by the whole range it had when the drag began.
+PIXELS_PER_RANGE = 300.0
+
+
+def windowed_layer(viewer: ViewerModel) -> Image | None:
+    """Return the image layer a drag acts on: the active one if it is seen, else the topmost one seen."""
+    active = viewer.layers.selection.active
+    if isinstance(active, Image) and active.visible and not active.rgb:
+        return active
+    for layer in reversed(viewer.layers):
+        if isinstance(layer, Image) and layer.visible and not layer.rgb:
+            return layer
+    return None
+
+
+def dragged_limits(limits: tuple[float, float], right_px: float, down_px: float) -> tuple[float, float]:
+    """Return the limits after a drag: right widens the window, up raises its level (a darker image).
+
+    The window never closes: its width stays at least a thousandth of what it was when the drag began.
+    """
+    low, high = (float(value) for value in limits)
+    span = max(high - low, 1e-6)
+    level = (low + high) / 2 - down_px * span / PIXELS_PER_RANGE
+    width = max(span * (1 + right_px / PIXELS_PER_RANGE), span * 1e-3)
+    return level - width / 2, level + width / 2
+
+
+def window_text(limits: tuple[float, float]) -> str:
+    """Return ``"W 80  L 40"`` with the decimals that the width deserves."""
+    low, high = limits
+    decimals = 0 if high - low >= 20 else 1 if high - low >= 2 else 3
+    return f"W {high - low:.{decimals}f}  L {(low + high) / 2:.{decimals}f}"
