@@ -20,6 +20,7 @@ class Translation:
 
     ``bundle`` is a bundle name, a folder, or None for the default of task and system. ``device`` is ``"auto"``
     or a torch device; ``precision`` one of ``auto, bfloat16, float32``. ``eta`` is DDIM's stochasticity in [0, 1].
+    ``plane`` picks the plane of single-plane systems, ``factor`` the block (kz, ky, kx) of systems without a bundle.
     ``slice_batch`` is the number of slices per 2D network call (None: chosen from the memory).
     ``record_trajectory_mib`` is the cap in MiB of a float16 recording of x̂0 at every step (0: none).
 
@@ -41,6 +42,8 @@ class Translation:
     eta: float = 0.0
     fusion_lambda: float = 1.0
     consistency: bool = True
+    plane: str | None = None
+    factor: tuple[int, int, int] | None = None
     slice_batch: int | None = None
     record_trajectory_mib: int = 0
 
@@ -70,7 +73,7 @@ class Translation:
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise SettingsError(f"translation: unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-        return cls(**values)
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
     def digest(self) -> str:
         """Return a sha256 over the canonical JSON of the request."""

@@ -13,6 +13,7 @@ from napari_vol2vol.sampling.planes import Plane, PlaneOutput, Tick, apply_plane
 from napari_vol2vol.sampling.predictions import to_x0
 from napari_vol2vol.sampling.samplers import Denoiser
 from napari_vol2vol.sampling.schedules import Schedule
+from napari_vol2vol.sampling.slabs import in_slabs
 
 #: Receives named intermediate volumes `(D, H, W)`: plane estimates, fusion weight, residual.
 Tap = Callable[[str, Tensor], None]
@@ -92,22 +93,34 @@ def fused(
     feature_scales: Sequence[int],
     *,
     fusion_lambda: float = 1.0,
+    slab: int | None = None,
     tap: Tap = no_tap,
 ) -> Denoiser:
-    """Return the denoiser of Score-Fusion (algorithm 2): plane models, then the 3D network over them."""
+    """Return the denoiser of Score-Fusion (algorithm 2): plane models, then the 3D network over them.
+
+    ``slab`` limits the axial slices the 3D network sees at once (`in_slabs`).
+    """
     first = models[0]
+
+    def run(volumes: list[Tensor], t: float) -> list[Tensor]:
+        first.tick()
+        (x_t, condition, branches), features = volumes[:3], volumes[3:]
+        times = torch.full((1,), t, device=x_t.device, dtype=torch.float32)
+        out = network(x_t[None], condition[None], branches[None], times, [f[None] for f in features], fusion_lambda)
+        return [out.prediction[0].float(), out.weights[0].float(), out.residual[0].float()]
 
     def denoise(x_t: Tensor, t: float) -> Tensor:
         outputs = [model(x_t, t, feature_scales) for model in models]
-        branches = torch.stack([o.prediction for o in outputs])[None]
-        features = [torch.cat(level)[None] for level in zip(*(o.features for o in outputs), strict=True)]
-        first.tick()
-        times = torch.full((1,), t, device=x_t.device, dtype=torch.float32)
-        result = network(x_t[None, None], first.condition[None], branches, times, features, fusion_lambda)
+        branches = torch.stack([o.prediction for o in outputs])
+        features = [torch.cat(level) for level in zip(*(o.features for o in outputs), strict=True)]
+        volumes, scales = [x_t[None], first.condition, branches, *features], [1, 1, 1, *feature_scales]
+        prediction, weights, residual = in_slabs(
+            lambda v: run(v, t), volumes, scales, slab, max([network.unet.config.multiple, *feature_scales])
+        )
         for model, output in zip(models, outputs, strict=True):
             tap(model.plane, model.x0_from(output.prediction, x_t, t))
-        tap("w", result.weights[0, 0] - 0.5)
-        tap("R", result.residual[0, 0])
-        return first.x0_from(result.prediction[0, 0].float(), x_t, t)
+        tap("w", weights[0] - 0.5)
+        tap("R", residual[0])
+        return first.x0_from(prediction[0], x_t, t)
 
     return denoise

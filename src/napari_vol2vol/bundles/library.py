@@ -1,0 +1,104 @@
+"""Where bundles are looked for, offline: packaged ones, the user's folder, ``VOL2VOL_BUNDLES``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from importlib import resources
+from pathlib import Path
+
+from napari_vol2vol.bundles.card import BundleCard, read_card
+from napari_vol2vol.errors import BundleError
+
+
+def bundle_folders() -> list[Path]:
+    """Return the folders searched, first match wins."""
+    from platformdirs import user_data_path
+
+    listed = [Path(p) for p in os.environ.get("VOL2VOL_BUNDLES", "").split(os.pathsep) if p]
+    packaged = Path(str(resources.files("napari_vol2vol.bundles"))) / "data"
+    return [*listed, user_data_path("napari-vol2vol") / "bundles", packaged]
+
+
+def list_bundles(task: str | None = None, system: str | None = None) -> list[BundleCard]:
+    """Return the cards of all bundles found, optionally only those for a task and a system, sorted by name.
+
+    A folder whose card cannot be read is left out here; `find_bundle` with its path tells why.
+    """
+    cards: dict[str, BundleCard] = {}
+    for root in bundle_folders():
+        if not root.is_dir():
+            continue
+        for folder in sorted(p for p in root.iterdir() if (p / "metadata.json").is_file()):
+            try:
+                card = read_card(folder)
+            except BundleError:
+                continue
+            cards.setdefault(card.name, card)
+    fitting = (c for c in cards.values() if task in (None, c.task) and (system is None or system in c.systems))
+    return sorted(fitting, key=lambda card: card.name)
+
+
+def find_bundle(name_or_path: str | None, task: str, system: str) -> BundleCard:
+    """Return a bundle by name or folder, or the default for a task and system.
+
+    Raises
+    ------
+    BundleError
+        If there is none, or it serves another task or system; the message names what there is.
+    """
+    fitting = list_bundles(task, system)
+    if name_or_path is None:
+        if not fitting:
+            raise BundleError(f"no bundle for task {task!r} and system {system!r} is installed")
+        return fitting[0]
+    if (Path(name_or_path) / "metadata.json").is_file():
+        card = read_card(Path(name_or_path))
+    else:
+        everything = {card.name: card for card in list_bundles()}
+        if name_or_path not in everything:
+            known = ", ".join(everything) or "none"
+            raise BundleError(f"bundle: found {name_or_path!r}, installed are {known} (or give a bundle's folder)")
+        card = everything[name_or_path]
+    if card.task != task or system not in card.systems:
+        raise BundleError(
+            f"bundle {card.name} serves task {card.task} with {', '.join(card.systems)}, not {task} with {system}"
+        )
+    return card
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify_bundle(card: BundleCard) -> None:
+    """Check that every weight file is there and has the sha256 of the card.
+
+    Raises
+    ------
+    BundleError
+        Naming the first file that is missing or differs.
+    """
+    for name, expected in card.weights.items():
+        path = card.path / name
+        if not path.is_file():
+            raise BundleError(f"bundle {card.name}: weight file {name} is missing in {card.path}")
+        if (found := file_digest(path)) != expected:
+            raise BundleError(f"bundle {card.name}: {name} has sha256 {found[:12]}…, the card says {expected[:12]}…")
+
+
+def required_bundle(card: BundleCard) -> BundleCard:
+    """Return the bundle that this one builds on, checked to be the very weights it was trained with."""
+    if len(card.requires) != 1:
+        raise BundleError(f"bundle {card.name}: needs one required bundle, its card names {len(card.requires)}")
+    name, expected = next(iter(card.requires.items()))
+    sibling = card.path.parent / name
+    found = {c.name: c for c in list_bundles()}
+    base = read_card(sibling) if (sibling / "metadata.json").is_file() else found.get(name)
+    if base is None:
+        raise BundleError(f"bundle {card.name}: needs bundle {name}, which is not installed")
+    if expected not in base.weights.values():
+        raise BundleError(f"bundle {card.name}: was trained on other weights of bundle {name}")
+    return base

@@ -1,0 +1,113 @@
+"""What a run measures against a reference and what it leaves on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vol2vol.errors import RunError
+from napari_vol2vol.volume import Volume
+
+if TYPE_CHECKING:
+    from napari_vol2vol.engine.run import Job
+
+FloatArray = NDArray[np.float32]
+
+
+class Reference:
+    """The truth, with the data range that PSNR is stated against: its 99.5th percentile minus its minimum."""
+
+    def __init__(self, volume: Volume) -> None:
+        self.volume = volume
+        self.data_range = float(np.percentile(volume.data, 99.5) - volume.data.min()) or 1.0
+
+    def error(self, x: FloatArray) -> FloatArray:
+        """Return x - reference."""
+        return np.asarray(x - self.volume.data, np.float32)
+
+    def psnr(self, x: FloatArray) -> float:
+        """Return the peak signal-to-noise ratio in dB."""
+        mse = float(np.mean(np.square(self.error(x)), dtype=np.float64))
+        return float("inf") if mse == 0 else 10 * float(np.log10(self.data_range**2 / mse))
+
+    def metrics(self, newest: FloatArray, mean: FloatArray, std: FloatArray | None) -> dict[str, float]:
+        """Return PSNR of the newest sample and of the mean, MAE, and MACE where there are several samples.
+
+        MACE is the mean of ``|sigma - |reference - mean||`` (Score-Fusion, eq. 5) over the data range.
+        """
+        figures = {
+            "psnr_single": self.psnr(newest),
+            "psnr_mean": self.psnr(mean),
+            "mae_mean": float(np.abs(self.error(mean)).mean()),
+            "data_range": self.data_range,
+        }
+        if std is not None:
+            figures["mace"] = float(np.abs(std - np.abs(self.error(mean))).mean()) / self.data_range
+        return figures
+
+
+class RunFolder:
+    """A folder for one run: ``sample-01.nii.gz`` ... at once when finished, then statistics and ``run.json``."""
+
+    def __init__(self, path: Path, job: Job) -> None:
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"run folder {path}: cannot be made ({error.strerror})") from error
+        if (path / "run.json").exists() or any(path.glob("sample-*.nii.gz")):
+            raise RunError(f"run folder {path}: holds a run already; choose another folder")
+        self._write_json({"state": "running", "request": job.request.as_dict()})
+
+    def write_sample(self, sample: int, volume: Volume, record: Mapping[str, Any]) -> Path:
+        """Write one finished sample with its provenance, atomically."""
+        path = self.path / f"sample-{sample:02d}.nii.gz"
+        self._write(volume, path, {**record, "sample": sample})
+        return path
+
+    def write_end(
+        self, volumes: Mapping[str, Volume], metrics: Mapping[str, float], record: Mapping[str, Any], cancelled: bool
+    ) -> None:
+        """Write mean, uncertainty and error, then the record of the whole run."""
+        for name in ("mean", "uncertainty", "error"):
+            if name in volumes:
+                self._write(volumes[name], self.path / f"{name}.nii.gz", {**record, "what": name})
+        self._write_json({"state": "cancelled" if cancelled else "done", "metrics": dict(metrics), **record})
+
+    def _write(self, volume: Volume, path: Path, record: Mapping[str, Any]) -> None:
+        from napari_vol2vol.io import write_volume
+
+        write_volume(volume, path, record=record)
+
+    def _write_json(self, record: Mapping[str, Any]) -> None:
+        from napari_vol2vol.io.provenance import as_json
+
+        partial = self.path / "run.json.partial"
+        partial.write_text(json.dumps(as_json(dict(record)), indent=2, ensure_ascii=False) + "\n")
+        os.replace(partial, self.path / "run.json")
+
+
+class TrajectoryRecorder:
+    """Optional float16 recording of x̂0 at every step, up to a cap in MiB; needs a run folder."""
+
+    def __init__(self, cap_mib: int, folder: RunFolder | None) -> None:
+        if cap_mib and folder is None:
+            raise RunError("record_trajectory_mib: recording the trajectory needs a run folder")
+        self._left = cap_mib * 2**20
+        self._folder = folder
+
+    def add(self, sample: int, step: int, x0_hat: FloatArray) -> None:
+        """Write one step, unless the cap is reached."""
+        needed = x0_hat.size * 2
+        if self._folder is None or needed > self._left:
+            return
+        self._left -= needed
+        target = self._folder.path / "trajectory"
+        target.mkdir(exist_ok=True)
+        np.save(target / f"sample-{sample:02d}-step-{step:03d}.npy", x0_hat.astype(np.float16))

@@ -1,0 +1,181 @@
+"""Run a translation: estimate it, stream it, keep what is finished."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+from napari_vol2vol.bundles.card import BundleCard, check_fit
+from napari_vol2vol.bundles.library import find_bundle, required_bundle
+from napari_vol2vol.bundles.weights import config_from_card
+from napari_vol2vol.engine.device import resolve_device, resolve_precision
+from napari_vol2vol.engine.events import Event, SnapshotBox
+from napari_vol2vol.engine.memory import Plan, estimate_bytes
+from napari_vol2vol.engine.request import Translation
+from napari_vol2vol.engine.sampling_run import SamplingRun
+from napari_vol2vol.engine.stream import Emitter, stream
+from napari_vol2vol.errors import RunError, SettingsError
+from napari_vol2vol.networks.unet import UNetConfig
+from napari_vol2vol.systems.registry import get_system
+from napari_vol2vol.tasks.registry import get_task
+from napari_vol2vol.volume import Volume, check_reference
+
+DEFAULT_FACTOR = (4, 4, 4)
+DEFAULT_SLICE_BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run is expected to need. ``seconds`` is a rough figure from this machine's last runs, or None."""
+
+    memory_bytes: int
+    seconds: float | None
+    device: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request with its names resolved: nothing here holds weights."""
+
+    request: Translation
+    source: Volume
+    card: BundleCard | None
+    factor: tuple[int, int, int]
+    plan: Plan
+    plane_config: UNetConfig | None
+    volume_config: UNetConfig | None
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """Shape of the result `(z, y, x)`."""
+        return get_task(self.request.task).output_shape(self.source, self.factor)
+
+    @property
+    def multiple(self) -> int:
+        """What each axis of the padded grid must be divisible by."""
+        configs = [c for c in (self.plane_config, self.volume_config) if c is not None]
+        return max([1, *(c.multiple for c in configs)])
+
+    def memory_bytes(self, itemsize: int = 2) -> int:
+        """Estimated peak memory in bytes."""
+        return estimate_bytes(self.output_shape, self.plan, itemsize, self.plane_config, self.volume_config)
+
+
+#: Seconds per step and output voxel of the last finished run, by (system, bundle, device); this process only.
+_SPEEDS: dict[tuple[str, str | None, str], float] = {}
+
+
+def resolve(request: Translation, source: Volume) -> Job:
+    """Look every name of a request up and fix the memory plan.
+
+    Raises
+    ------
+    SettingsError, BundleError
+        Where a name does not exist or does not fit the others.
+    """
+    task, system = get_task(request.task), get_system(request.system)
+    if request.system not in task.systems:
+        raise SettingsError(f"system {request.system} does not serve task {task.name}; {', '.join(task.systems)} do")
+    card = find_bundle(request.bundle, request.task, request.system) if system.needs_bundle else None
+    plane_config = volume_config = None
+    if card is not None:
+        config = config_from_card(card.network)
+        plane_config, volume_config = (config, None) if config.dims == 2 else (None, config)
+        if card.requires:
+            plane_config = config_from_card(required_bundle(card).network)
+    device = resolve_device(request.device)
+    batch = request.slice_batch or DEFAULT_SLICE_BATCH.get(device.type, 16)
+    factor = card.factor if card is not None else request.factor or DEFAULT_FACTOR
+    if request.factor is not None and request.factor != factor:
+        raise SettingsError(f"factor: found {request.factor}, bundle {card and card.name} is for {factor} (z, y, x)")
+    return Job(request, source, card, factor, Plan(batch, None, str(device)), plane_config, volume_config)
+
+
+def estimate(request: Translation, source: Volume) -> Estimate:
+    """Return memory, time and warnings of a run without reading weights; fast enough to call while typing."""
+    job = resolve(request, source)
+    speed = _SPEEDS.get((request.system, job.card and job.card.name, job.plan.device))
+    steps, samples = run_length(request)
+    seconds = None if speed is None else speed * steps * samples * prod(job.output_shape)
+    warnings = check_fit(job.card, source) if job.card is not None else []
+    return Estimate(job.memory_bytes(), seconds, job.plan.device, tuple(warnings))
+
+
+def run_length(request: Translation) -> tuple[int, int]:
+    """Return (steps, samples); systems without randomness take one step and one sample."""
+    return (request.steps, request.samples) if get_system(request.system).stochastic else (1, 1)
+
+
+def translate(
+    request: Translation,
+    source: Volume,
+    *,
+    reference: Volume | None = None,
+    box: SnapshotBox | None = None,
+    cancel: threading.Event | None = None,
+    folder: Path | None = None,
+) -> Generator[Event, None, None]:
+    """Run a translation as a stream of events that ends with `Done`.
+
+    Not pulling pauses the run between network calls; closing the generator, or setting ``cancel``, ends it within
+    one. After ``cancel`` the stream still ends with ``Done(cancelled=True)`` holding what was finished.
+
+    Parameters
+    ----------
+    request : Translation
+    source : Volume
+    reference : Volume, optional
+        The truth on the output grid; error map and metrics are computed against it.
+    box : SnapshotBox, optional
+        Receives the newest arrays.
+    cancel : threading.Event, optional
+    folder : Path, optional
+        Where every finished sample, the statistics and the provenance are written at once.
+
+    Raises
+    ------
+    Vol2VolError
+        For anything a user can mend, and `RunError` for everything else; never a bare RuntimeError.
+    """
+    job = resolve(request, source)
+    task = get_task(request.task)
+    if reference is not None:
+        check_output_grid(job, reference)
+    device = resolve_device(job.plan.device)
+    dtype = resolve_precision(request.precision, device)
+    steps, samples = run_length(request)
+
+    def work(emit: Emitter[Event]) -> None:
+        begin = time.monotonic()
+        run = SamplingRun(job, task, emit, dtype, reference, box, cancel, folder, steps, samples)
+        run.execute()
+        if run.statistics.count == samples and not run.cancelled:
+            key = (request.system, job.card and job.card.name, job.plan.device)
+            _SPEEDS[key] = (time.monotonic() - begin) / (steps * samples * prod(job.output_shape))
+
+    try:
+        yield from stream(work)
+    except RuntimeError as error:
+        raise RunError(f"{request.system} on {job.plan.device} failed: {error}") from error
+
+
+def check_output_grid(job: Job, reference: Volume) -> None:
+    """Raise `VolumeError` unless the reference lies on the grid of the result."""
+    import numpy as np
+
+    from napari_vol2vol.tasks.super_resolution import regridded
+
+    expected = job.source.with_data(
+        np.broadcast_to(np.float32(0), job.output_shape),
+        affine=regridded(job.source.affine, [1 / k for k in job.factor]),
+        name="the result",
+    )
+    check_reference(expected, reference)
+
+
+__all__ = ["Estimate", "Job", "check_output_grid", "estimate", "resolve", "run_length", "translate"]

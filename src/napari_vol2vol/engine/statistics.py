@@ -1,0 +1,39 @@
+"""Running mean and standard deviation over samples, in constant memory (Welford 1962)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+class RunningStatistics:
+    """Voxel-wise mean and sample standard deviation (n - 1) of arrays added one at a time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._mean: FloatArray | None = None
+        self._squares: FloatArray | None = None
+
+    def add(self, sample: FloatArray) -> None:
+        """Include one more sample."""
+        self.count += 1
+        if self._mean is None or self._squares is None:
+            self._mean, self._squares = sample.astype(np.float32), np.zeros_like(sample, dtype=np.float32)
+            return
+        delta = sample - self._mean
+        self._mean = self._mean + delta / self.count
+        self._squares = self._squares + delta * (sample - self._mean)
+
+    @property
+    def mean(self) -> FloatArray | None:
+        """Mean of the samples so far; None before the first. A new array each time a sample is added."""
+        return self._mean
+
+    @property
+    def std(self) -> FloatArray | None:
+        """Standard deviation over the samples; None before the second."""
+        if self._squares is None or self.count < 2:
+            return None
+        return np.sqrt(self._squares / (self.count - 1), dtype=np.float32)

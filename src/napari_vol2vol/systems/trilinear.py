@@ -1,0 +1,10 @@
+"""Trilinear interpolation of the low-resolution volume: the plain baseline, through the same stream."""
+
+from __future__ import annotations
+
+from napari_vol2vol.systems.assembly import Assembly, Context, direct
+
+
+def build(context: Context) -> Assembly:
+    """Assemble the baseline; consistency is never applied to it."""
+    return direct(lambda: context.measurement.plain)
