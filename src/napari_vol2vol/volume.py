@@ -217,7 +217,8 @@ class Volume:
         for axis in flips:
             offset_mm[axis] += scale_mm[axis] * (array.shape[axis] - 1)
         array, scale_mm = np.flip(array, flips), np.abs(scale_mm)
-        known: Mapping[str, Any] = (metadata or {}).get(METADATA_KEY) or {}
+        remembered = (metadata or {}).get(METADATA_KEY)
+        known: Mapping[str, Any] = remembered if isinstance(remembered, Mapping) else {}
         return cls(
             array,
             _moved_affine(known.get("affine"), scale_mm, offset_mm),

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import nibabel as nib
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
@@ -49,6 +50,8 @@ def open_checked(path: Path) -> tuple[Any, BinaryIO | None]:
         raise VolumeError(
             f"{path}: found a damaged or truncated gzip stream ({error}), accepted is a complete file"
         ) from error
+    except (HeaderDataError, ImageFileError) as error:
+        raise VolumeError(f"{path}: header: found {error}, accepted is a valid NIfTI header") from error
     except OSError as error:
         raise VolumeError(f"{path}: could not be read: {error}") from error
 
@@ -94,7 +97,9 @@ def _claims(block: bytes, path: Path) -> tuple[Any, int]:
         header = kinds[0](block[: kinds[0].template_dtype.itemsize], check=True)
         shape = tuple(int(n) for n in header.get_data_shape())
         dtype = header.get_data_dtype()
-    except (HeaderDataError, WrapStructError, ValueError, KeyError) as error:
+        offset = int(header["vox_offset"])
+        header.get_slope_inter()
+    except (HeaderDataError, WrapStructError, ValueError, KeyError, OverflowError) as error:
         raise VolumeError(f"{path}: header: found {error}, accepted is a valid NIfTI header") from error
     if not bytes(header["magic"]).startswith(b"n+"):
         raise VolumeError(
@@ -102,7 +107,7 @@ def _claims(block: bytes, path: Path) -> tuple[Any, int]:
             "single files, .nii or .nii.gz"
         )
     _refuse_kind(path, shape, dtype)
-    needed = int(header["vox_offset"]) + int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
+    needed = max(offset, 0) + int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
     return header, needed
 
 

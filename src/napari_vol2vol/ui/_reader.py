@@ -1,0 +1,64 @@
+"""npe2 reader: NIfTI files, DICOM files and DICOM folders become layers with their true grid in the metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
+
+from napari_vol2vol.io import read_volume
+from napari_vol2vol.volume import LayerData
+
+ReaderFunction = Callable[[str | Sequence[str]], list[LayerData]]
+_LOOKED_AT = 200  # files of a folder, before it counts as not ours
+
+
+def napari_get_reader(path: str | Sequence[str]) -> ReaderFunction | None:
+    """Return the reader for one path or several, or None where any of them is not ours."""
+    paths = _paths(path)
+    return read_layers if paths and all(_is_ours(p) for p in paths) else None
+
+
+def read_layers(path: str | Sequence[str]) -> list[LayerData]:
+    """Read every volume once; several files of one DICOM series make one layer.
+
+    Raises
+    ------
+    VolumeError
+        With the file or field, what was found and what is accepted.
+    """
+    layers, seen = [], set()
+    for one in _paths(path):
+        key = _series_key(one)
+        if key not in seen:
+            seen.add(key)
+            layers.append(read_volume(one).to_layer())
+    return layers
+
+
+def _paths(path: str | Sequence[str]) -> list[Path]:
+    return [Path(path)] if isinstance(path, str | Path) else [Path(p) for p in path]
+
+
+def _is_ours(path: Path) -> bool:
+    from napari_vol2vol.io.dicom_series import is_dicom
+    from napari_vol2vol.io.nifti import is_nifti_name
+
+    if path.is_dir():
+        return any(is_dicom(p) for p in islice((p for p in path.rglob("*") if p.is_file()), _LOOKED_AT))
+    return is_nifti_name(path) or is_dicom(path)
+
+
+def _series_key(path: Path) -> tuple[str, str]:
+    """Return what two paths of one volume share: the folder and series of a DICOM file, else the path itself."""
+    from napari_vol2vol.io.nifti import is_nifti_name
+
+    if path.is_dir() or is_nifti_name(path):
+        return str(path), ""
+    import pydicom
+
+    try:
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
+    except (OSError, EOFError, ValueError, pydicom.errors.InvalidDicomError):
+        return str(path), ""
+    return str(path.parent), str(dataset.get("SeriesInstanceUID", path.name))
