@@ -190,7 +190,7 @@ def test_left_stays_left_in_a_layer():
 def test_an_oblique_layer_that_was_moved_moves_along_its_own_axes():
     volume = phantom(turned=True)
     layer, _ = shown(volume)
-    layer.translate = layer.translate + (0, 0, 3.0)
+    layer.translate = np.add(layer.translate, (0, 0, 3.0))
     moved = read_back(layer).affine[:3, 3] - volume.affine[:3, 3]
     np.testing.assert_allclose(moved, 3.0 * volume.affine[:3, 0] / 0.9, atol=1e-6)
 
@@ -251,6 +251,7 @@ def test_labels_are_whole_numbers_and_other_kinds_are_refused():
 
 
 def test_the_volume_module_imports_numpy_only():
-    code = "import sys, napari_vol2vol.volume, napari_vol2vol.io; print(*{'nibabel', 'scipy', 'pydicom', 'torch', 'napari'} & set(sys.modules))"
+    heavy = "{'nibabel', 'scipy', 'pydicom', 'torch', 'napari'}"
+    code = f"import sys, napari_vol2vol.volume, napari_vol2vol.io; print(*({heavy} & set(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == ""

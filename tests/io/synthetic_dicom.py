@@ -1,4 +1,4 @@
-"""Write small DICOM series: an array on a grid, as classic files, one enhanced object, or something that is no image."""
+"""Write small DICOM series, classic or enhanced, and objects that are no image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydicom.uid import (
 
 
 def dicom_grid(affine):
-    """Split an affine of (column, row, slice) to RAS+ mm into LPS position, directions, pixel spacing and step."""
+    """Split an affine (column, row, slice) to RAS+ into LPS position, directions, spacing and step."""
     lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     unit = lps[:3, :3] / spacing
@@ -52,7 +52,7 @@ def _pixels(dataset, stored, bits=16, samples=1):
 
 def write_slices(folder: Path, stored, affine, *, modality="MR", slope=1.0, intercept=0.0, series_uid=None,
                  keep=None, prefix="im", shuffle=True, **tags):  # fmt: skip
-    """Write an integer array (column, row, slice) as one file per slice, in an order that names do not betray.
+    """Write an integer array (column, row, slice) as one file per slice; names do not tell their order.
 
     ``slope`` and ``intercept`` are one number or one per slice; ``keep`` are the slice numbers to write.
     """
@@ -78,7 +78,7 @@ def write_slices(folder: Path, stored, affine, *, modality="MR", slope=1.0, inte
 
 
 def write_enhanced(path: Path, stored, affine, *, slope=2.0, intercept=5.0, groups=True):
-    """Write an integer array (column, row, slice) as one enhanced MR object; frames are stored in reverse order."""
+    """Write an integer array (column, row, slice) as one enhanced MR object, frames in reverse order."""
     position, orientation, spacing, step = dicom_grid(affine)
     dataset = _base(EnhancedMRImageStorage, "MR", generate_uid())
     dataset.SeriesDescription = "T2w enhanced"

@@ -164,12 +164,12 @@ def test_colours_are_refused(tmp_path):
 def test_objects_that_are_no_image_are_named(tmp_path):
     path = write_structure_set(tmp_path / "rt" / "rs.dcm")
     for target in (path, path.parent):
-        with pytest.raises(VolumeError, match="RTSTRUCT .RT Structure Set Storage., accepted"):
+        with pytest.raises(VolumeError, match=r"RTSTRUCT .RT Structure Set Storage., accepted"):
             read_volume(target)
 
 
 def test_other_modalities_are_refused(tmp_path):
-    with pytest.raises(VolumeError, match="found PT .MR Image Storage., accepted are CT and MR"):
+    with pytest.raises(VolumeError, match=r"found PT .MR Image Storage., accepted are CT and MR"):
         read_volume(series(tmp_path / "s", Modality="PT") / "im000.dcm")
 
 
@@ -199,7 +199,7 @@ def test_empty_folders_text_and_constants_are_refused(tmp_path):
     (tmp_path / "text.dcm").write_text("hello")
     with pytest.raises(VolumeError, match="empty: found no DICOM files"):
         read_volume(tmp_path / "empty")
-    with pytest.raises(VolumeError, match="text.dcm: found a file that is not DICOM"):
+    with pytest.raises(VolumeError, match=r"text.dcm: found a file that is not DICOM"):
         read_volume(tmp_path / "text.dcm")
     flat = write_slices(tmp_path / "flat", np.full((5, 4, 3), 8, np.int16), grid())
     with pytest.raises(VolumeError, match="constant volume"):

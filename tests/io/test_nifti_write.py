@@ -1,4 +1,4 @@
-"""Writing: grid, axis order, header and dtype of the source are kept; files are there completely or not at all."""
+"""Writing keeps grid, axis order, header and dtype; files are there completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from napari_vol2vol.volume import Volume
 
 
 def finer(volume, factor=2):
-    """Return the volume on a grid with half the spacing over the same field of view, as super-resolution does."""
+    """Return the volume on a finer grid over the same field of view, as super-resolution does."""
     halves = np.eye(4)
     halves[:3, :3] /= factor
     halves[:3, 3] = (1 / factor - 1) / 2
@@ -202,7 +202,7 @@ def test_an_existing_sidecar_alone_stops_the_writing_too(save_nifti, tmp_path):
     volume = read_volume(save_nifti(canonical_phantom()))
     write_volume(volume, tmp_path / "t.nii", record=build_record())
     (tmp_path / "t.nii").unlink()
-    with pytest.raises(VolumeError, match="t.json: found an existing file"):
+    with pytest.raises(VolumeError, match=r"t.json: found an existing file"):
         write_volume(volume, tmp_path / "t.nii", record=build_record())
     assert not (tmp_path / "t.nii").exists()
 
@@ -210,7 +210,7 @@ def test_an_existing_sidecar_alone_stops_the_writing_too(save_nifti, tmp_path):
 def test_a_bids_sidecar_is_never_replaced(save_nifti, tmp_path):
     volume = read_volume(save_nifti(canonical_phantom()))
     (tmp_path / "t.json").write_text('{"RepetitionTime": 2}')
-    with pytest.raises(VolumeError, match="t.json: found a sidecar that napari-vol2vol did not write"):
+    with pytest.raises(VolumeError, match=r"t.json: found a sidecar that napari-vol2vol did not write"):
         write_volume(volume, tmp_path / "t.nii", record=build_record(), overwrite=True)
     write_volume(volume, tmp_path / "t.nii")
     assert (tmp_path / "t.json").read_text() == '{"RepetitionTime": 2}'
@@ -252,7 +252,7 @@ def test_an_interrupted_writing_leaves_no_trace(save_nifti, tmp_path, monkeypatc
 @pytest.mark.parametrize("name", ["t.png", "t", "missing/t.nii"])
 def test_names_that_cannot_be_written_are_refused(save_nifti, tmp_path, name):
     volume = read_volume(save_nifti(canonical_phantom()))
-    with pytest.raises(VolumeError, match="accepted are .nii and .nii.gz|could not be written"):
+    with pytest.raises(VolumeError, match=r"accepted are .nii and .nii.gz|could not be written"):
         write_volume(volume, tmp_path / name)
 
 

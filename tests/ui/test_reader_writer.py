@@ -108,7 +108,7 @@ def test_a_layer_the_user_made_is_saved_on_its_scale(tmp_path):
 def test_layers_and_names_that_cannot_be_saved_say_so(tmp_path):
     with pytest.raises(VolumeError, match="accepted is one 3D image"):
         write_image(str(tmp_path / "a.nii"), np.zeros((4, 5)), {"name": "flat"})
-    with pytest.raises(VolumeError, match="accepted are .nii and .nii.gz"):
+    with pytest.raises(VolumeError, match=r"accepted are .nii and .nii.gz"):
         write_image(str(tmp_path / "a.png"), np.zeros((4, 5, 6)), {})
 
 

@@ -1,4 +1,4 @@
-"""npe2 reader: NIfTI files, DICOM files and DICOM folders become layers with their true grid in the metadata."""
+"""npe2 reader: NIfTI and DICOM become layers, with their true grid in the metadata."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _series_key(path: Path) -> tuple[str, str]:
-    """Return what two paths of one volume share: the folder and series of a DICOM file, else the path itself."""
+    """Return what the paths of one volume share: folder and series of a DICOM file, else the path."""
     from napari_vol2vol.io.nifti import is_nifti_name
 
     if path.is_dir() or is_nifti_name(path):

@@ -24,8 +24,8 @@ def volume_of_layer(data: Any, meta: dict[str, Any]) -> Volume:
         values = np.asarray(0 if meta.get(field) is None else meta[field], float)
         if not np.allclose(values, np.eye(len(values)) if values.ndim == 2 else 0):
             raise VolumeError(
-                f"layer {meta.get('name')}: {field}: found {values.tolist()}, accepted are layers with scale and "
-                "translate only; reset the layer's transform"
+                f"layer {meta.get('name')}: {field}: found {values.tolist()}, accepted are layers with "
+                "scale and translate only; reset the layer's transform"
             )
     return Volume.from_layer(
         data,
@@ -38,7 +38,7 @@ def volume_of_layer(data: Any, meta: dict[str, Any]) -> Volume:
 
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write one image layer; napari's dialog has asked about existing files, so they are replaced (atomically).
+    """Write one image layer; existing files are replaced atomically, as napari's dialog has asked about them.
 
     Returns the path of the image, as napari expects.
 
