@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.io.asymmetric_phantom import canonical_phantom
+from tests.io.asymmetric_phantom import canonical_phantom, grid
+from tests.io.synthetic_dicom import write_slices
 
 from napari_vol2vol.errors import VolumeError
 from napari_vol2vol.io import read_volume
@@ -62,6 +63,18 @@ def test_a_volume_without_file_is_described_by_its_voxels():
     one, other = (Volume.from_array(np.arange(8.0).reshape(2, 2, 2) + k) for k in (0, 1))
     assert describe_input(one)["file"] is None
     assert describe_input(one)["sha256"] != describe_input(other)["sha256"]
+
+
+def test_a_series_opened_by_one_file_is_identified_by_all_of_its_voxels(tmp_path):
+    folder = write_slices(tmp_path / "s", canonical_phantom(), grid())
+    files = sorted(folder.iterdir())
+    entries = [describe_input(read_volume(file)) for file in (files[0], files[3])]
+    assert entries[0]["sha256"] == entries[1]["sha256"]
+    assert [e["sha256_of"] for e in (*entries, describe_input(read_volume(folder)))] == [
+        "voxels",
+        "voxels",
+        "file",
+    ]
 
 
 def test_other_json_is_no_record():

@@ -153,7 +153,7 @@ def _fill(stream: BinaryIO, image: Any, *, zipped: bool) -> None:
     if not zipped:
         image.to_stream(stream)
         return
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=stream, mtime=0) as packed:
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=1, fileobj=stream, mtime=0) as packed:
         image.to_stream(packed)
 
 

@@ -63,13 +63,19 @@ def build_record(
 def describe_input(volume: Volume) -> dict[str, Any]:
     """Return what a record says of an input: name, file and its sha256, shape, spacing, units and modality.
 
-    Only the last part of the path is kept, as folders can name people.
+    Only the last part of the path is kept, as folders can name people. A DICOM series that was opened by one
+    of its files, and a volume without a file, are identified by the sum of their voxels.
     """
     path = Path(volume.source.path) if volume.source else None
+    one_of_many = (
+        path is not None and volume.source is not None and volume.source.format == "dicom" and path.is_file()
+    )
+    hash_file = path is not None and path.exists() and not one_of_many
     return {
         "name": volume.name,
         "file": path.name if path else None,
-        "sha256": file_sha256(path) if path and path.exists() else array_sha256(volume),
+        "sha256": file_sha256(path) if path and hash_file else array_sha256(volume),
+        "sha256_of": "file" if hash_file else "voxels",
         "shape_zyx": list(volume.shape),
         "spacing_mm_zyx": list(volume.spacing_mm),
         "units": volume.units,
