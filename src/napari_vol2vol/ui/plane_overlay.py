@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
+from qtpy.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPixmap, QWheelEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_vol2vol.ui.orientation_letters import draw_captions, draw_crosshair, draw_letters
@@ -45,18 +45,32 @@ class PlaneOverlay(QWidget):
         self._pressed = Qt.MouseButton.NoButton
         self._start = self._last = QPointF()
         self._wheel = 0
+        self._written: tuple[object, ...] = ()
+        self._picture = QPixmap()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        """Paint crosshair, letters and captions."""
+        """Paint crosshair, letters and captions; a new slice costs two lines and a picture."""
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        area = QRectF(self.rect())
         if self.point is not None:
-            draw_crosshair(painter, area, self.point)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        draw_letters(painter, area, self.letters)
-        draw_captions(painter, area, self.captions)
+            draw_crosshair(painter, QRectF(self.rect()), self.point)
+        painter.drawPixmap(0, 0, self._writing())
         painter.end()
+
+    def _writing(self) -> QPixmap:
+        """Return letters and captions as a picture, painted anew only where they changed."""
+        key = (self.width(), self.height(), tuple(self.letters.items()), tuple(self.captions.items()))
+        if key != self._written:
+            ratio = self.devicePixelRatioF()
+            self._picture = QPixmap(round(self.width() * ratio), round(self.height() * ratio))
+            self._picture.setDevicePixelRatio(ratio)
+            self._picture.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(self._picture)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            draw_letters(painter, QRectF(self.rect()), self.letters)
+            draw_captions(painter, QRectF(self.rect()), self.captions)
+            painter.end()
+            self._written = key
+        return self._picture
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """Begin a drag; a left press points at once."""

@@ -29,10 +29,12 @@ def default_device() -> str:
     return str(_value("run", "device", "auto"))
 
 
-def run_folder() -> Path | None:
-    """Return the folder that run folders are made in, None for the one beside the napari settings."""
+def run_folder() -> Path:
+    """Return the folder that run folders are made in."""
+    from platformdirs import user_data_path
+
     text = str(_value("run", "folder", "")).strip()
-    return Path(text).expanduser() if text else None
+    return Path(text).expanduser() if text else user_data_path(PLUGIN) / "runs"
 
 
 def convention() -> Convention:

@@ -26,7 +26,7 @@ def ticks(low: float, high: float, log: bool) -> list[float]:
         step = max(1, math.ceil((last - first + 1) / 5))
         return [float(v) for v in range(first, last + 1, step)]
     step = 10 ** math.floor(math.log10(max(high - low, 1e-9)))
-    step *= next((m for m in (1, 2, 5) if (high - low) / (step * m) <= 4), 10)
+    step *= next((m for m in (1, 2, 5) if (high - low) / (step * m) <= 5.5), 10)
     first = math.ceil(low / step)
     return [i * step for i in range(first, math.floor(high / step) + 1)]
 

@@ -8,6 +8,8 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 SIDE_WIDTH = 350
 LAYERS_WIDTH = 250
+#: Qt lays a new dock out over several turns of its event loop.
+SETTLE_MS = 50
 ROLE = "vol2volRole"
 
 
@@ -79,12 +81,11 @@ class DockWatch(QObject):
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        """Watch for a change of parent (main thread)."""
-        if event.type() == QEvent.Type.ParentChange:
-            now = dock_of(self._widget) is not None
-            if now and not self._was_docked:
-                QTimer.singleShot(0, self._docked)
-            elif self._was_docked and not now:
-                self._undocked()
-            self._was_docked = now
+        """Watch for a change of parent and for the first time the docked widget is shown (main thread)."""
+        if event.type() == QEvent.Type.ParentChange and self._was_docked and dock_of(self._widget) is None:
+            self._was_docked = False
+            self._undocked()
+        elif event.type() == QEvent.Type.Show and not self._was_docked and dock_of(self._widget) is not None:
+            self._was_docked = True
+            QTimer.singleShot(SETTLE_MS, self._docked)
         return False

@@ -1,0 +1,149 @@
+"""The *More* section of the *Translate* dock: everything that has a good default."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_vol2vol.ui import settings
+from napari_vol2vol.ui.row import Row
+
+#: As in `engine.request`, which cannot be imported here without torch; a test compares them.
+SOLVERS = ("ddim", "ddpm", "dpmpp_2m")
+PRECISIONS = ("auto", "bfloat16", "float32")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class MoreFields(QWidget):
+    """``changed`` is emitted when a setting changes that the estimate depends on."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.solver, self.device, self.precision = (QComboBox() for _ in range(3))
+        self.solver.addItems(SOLVERS)
+        self.device.addItems(DEVICES)
+        self.device.setEditable(True)
+        self.device.setCurrentText(settings.default_device())
+        self.precision.addItems(PRECISIONS)
+        self.seed = spin(0, 2**31 - 1, 0)
+        self.eta = real(0.0, 1.0, 0.0, 0.1)
+        self.fusion_lambda = real(0.0, 10.0, 1.0, 0.1)
+        self.slice_batch = spin(0, 4096, 0, zero="auto")
+        self.record = spin(0, 100_000, 0, zero="off", suffix=" MiB")
+        self.consistency = QCheckBox("obey the measurement")
+        self.consistency.setChecked(True)
+        self.folder = QLineEdit()
+        self.folder.setPlaceholderText(str(settings.run_folder()))
+        self._browse = QPushButton("…")
+        self._browse.setMaximumWidth(32)
+        self._build()
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields of a `Translation` that are set here."""
+        return {
+            "solver": self.solver.currentText(),
+            "seed": self.seed.value(),
+            "eta": self.eta.value(),
+            "device": self.device.currentText().strip() or "auto",
+            "precision": self.precision.currentText(),
+            "fusion_lambda": self.fusion_lambda.value(),
+            "consistency": self.consistency.isChecked(),
+            "slice_batch": self.slice_batch.value() or None,
+            "record_trajectory_mib": self.record.value(),
+        }
+
+    def new_run_folder(self, title: str) -> Path:
+        """Return a folder for the next run that does not exist yet; it is made by the engine."""
+        root = Path(self.folder.text()).expanduser() if self.folder.text().strip() else settings.run_folder()
+        plain = re.sub(r"[^\w.-]+", "-", title).strip("-")
+        stem = f"{time.strftime('%Y%m%d-%H%M%S')} {plain}"
+        folder, number = root / stem, 2
+        while folder.exists():
+            folder, number = root / f"{stem} {number}", number + 1
+        return folder
+
+    def allow_for(self, system: Any) -> None:
+        """Grey what means nothing for a system, and say why."""
+        fixed = "" if system.stochastic else f"{system.title} does not sample"
+        for row in (self._rows["solver"], self._rows["seed"]):
+            row.allow(fixed)
+        solver = self.solver.currentText()
+        self._rows["eta"].allow(fixed or ("" if solver == "ddim" else f"fixed by the solver {solver}"))
+        self._rows["lambda"].allow("" if system.name == "score-fusion" else "only for Score-Fusion")
+        self._rows["consistency"].allow(fixed)
+
+    def _build(self) -> None:
+        self._rows = {
+            "solver": Row("Solver", self.solver),
+            "seed": Row("Seed", self.seed, tip="The same seed gives the same volume on any device"),
+            "eta": Row(
+                "Eta", self.eta, tip="0: deterministic steps, 1: as much noise as the reverse process"
+            ),
+            "device": Row("Device", self.device),
+            "precision": Row("Precision", self.precision),
+            "lambda": Row(
+                "Lambda", self.fusion_lambda, tip="How strongly the 3D network corrects the planes"
+            ),
+            "consistency": Row(
+                "Consistency", self.consistency, tip="Pull every step towards what was measured"
+            ),
+            "batch": Row(
+                "Slice batch", self.slice_batch, tip="Slices per network call; auto fits the memory"
+            ),
+            "record": Row(
+                "Record", self.record, tip="Keep x̂0 of every step in the run folder, up to this size"
+            ),
+            "folder": Row("Run folder", self.folder, tip="Every run gets a folder of its own in here"),
+        }
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for row in self._rows.values():
+            layout.addWidget(row)
+        self._rows["folder"].layout().itemAt(0).layout().addWidget(self._browse)
+        self._browse.clicked.connect(self._on_browse)
+        for box in (self.solver, self.device, self.precision):
+            box.currentTextChanged.connect(self.changed)
+        self.slice_batch.valueChanged.connect(self.changed)
+        self.consistency.toggled.connect(self.changed)
+
+    def _on_browse(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder for runs", self.folder.text())
+        if chosen:
+            self.folder.setText(chosen)
+
+
+def spin(low: int, high: int, value: int, *, zero: str = "", suffix: str = "") -> QSpinBox:
+    """Return a field for a whole number; ``zero`` is shown instead of 0."""
+    box = QSpinBox()
+    box.setRange(low, high)
+    box.setValue(value)
+    box.setSpecialValueText(zero)
+    box.setSuffix(suffix)
+    return box
+
+
+def real(low: float, high: float, value: float, step: float) -> QDoubleSpinBox:
+    """Return a field for a number."""
+    box = QDoubleSpinBox()
+    box.setRange(low, high)
+    box.setSingleStep(step)
+    box.setValue(value)
+    return box

@@ -1,0 +1,36 @@
+"""A measurement made from a complete volume, so that the result can be compared with the truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari_vol2vol.volume import Volume
+
+DEFAULT_FACTOR = (4, 4, 4)
+
+
+def factor_of(card: Any | None) -> tuple[int, int, int]:
+    """Return the factor (z, y, x) between input and result that a bundle is for."""
+    return tuple(card.factor) if card is not None else DEFAULT_FACTOR
+
+
+def simulated(volume: Volume, task: Any, card: Any | None) -> tuple[Volume, Volume]:
+    """Return (degraded volume, the part of ``volume`` that it was made from)."""
+    factor = factor_of(card)
+    source = task.degrade(volume, factor)
+    z, y, x = task.output_shape(source, factor)
+    if (z, y, x) == volume.shape:
+        return source, volume
+    return source, volume.with_data(volume.data[:z, :y, :x], affine=volume.affine)
+
+
+def stand_in(volume: Volume, task: Any, card: Any | None) -> Volume:
+    """Return a volume on the degraded grid that is cheap to make: for estimates, not for runs."""
+    factor = factor_of(card)
+    cells = [max(n // k, 1) for n, k in zip(volume.shape, factor, strict=True)]
+    few = volume.data[tuple(slice(0, n * k, k) for n, k in zip(cells, factor, strict=True))]
+    scale = np.diag([*(float(k) for k in factor[::-1]), 1.0])
+    return volume.with_data(few, affine=volume.affine @ scale)

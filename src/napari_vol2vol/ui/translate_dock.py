@@ -1,0 +1,238 @@
+"""The *Translate* dock: choose, run, watch. Everything in this file runs on the main thread."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_vol2vol.errors import Vol2VolError
+from napari_vol2vol.ui import settings
+from napari_vol2vol.ui.catalogue import Catalogue, installed
+from napari_vol2vol.ui.curves_panel import CurvesPanel
+from napari_vol2vol.ui.estimator import EstimateResult, Estimator
+from napari_vol2vol.ui.method_fields import MethodFields
+from napari_vol2vol.ui.more_fields import MoreFields
+from napari_vol2vol.ui.row import note, section
+from napari_vol2vol.ui.run_bar import RunBar
+from napari_vol2vol.ui.run_controller import RunController
+from napari_vol2vol.ui.run_report import RunReport
+from napari_vol2vol.ui.run_state import estimate_text
+from napari_vol2vol.ui.runs_list import RunsList
+from napari_vol2vol.ui.session import session_of
+from napari_vol2vol.ui.simulation import simulated, stand_in
+from napari_vol2vol.ui.stream_timer import StreamTimer
+from napari_vol2vol.ui.volume_fields import VolumeFields
+from napari_vol2vol.ui.window_layout import DockWatch, arrange, main_window_of, set_role
+from napari_vol2vol.ui.worker import RunJob, Translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+
+WARNING = "color: #f2c14e;"
+ERROR = "color: #ff7b72;"
+
+
+class TranslateDock(QWidget):
+    """Steps 1 to 4 from top to bottom, then *Run*.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+    catalogue : Catalogue, optional
+        What can be chosen; by default what is installed.
+    translate, estimate : callable, optional
+        Stand in for `engine.translate` and `engine.estimate`.
+    """
+
+    def __init__(
+        self,
+        napari_viewer: napari.viewer.Viewer,
+        catalogue: Catalogue | None = None,
+        translate: Translate | None = None,
+        estimate: Callable[..., Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.volumes = VolumeFields(napari_viewer)
+        self.method = MethodFields(catalogue or installed())
+        self.more = MoreFields()
+        self.bar = RunBar()
+        self.runs = RunsList()
+        self.curves = CurvesPanel(session_of(napari_viewer).curves)
+        self.warnings, self.estimate_line = note(style=WARNING), note()
+        self.timer = StreamTimer(settings.stream_hz(), self._renders_3d, self)
+        self.controller = RunController(translate or _engine_translate, self.timer, self)
+        self.estimator = Estimator(estimate or _engine_estimate, self)
+        self.report = RunReport(self)
+        self._closed = False
+        self._lay_out()
+        self._connect()
+        set_role(self, "side")
+        self._watch = DockWatch(self, self._on_docked, self.close_dock)
+        self.destroyed.connect(partial(_close_if_there, ref(self)))
+        self._on_changed()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return the width in which nothing is cut off."""
+        return QSize(350, 760)
+
+    # ------------------------------------------------------------------ building
+
+    def _lay_out(self) -> None:
+        self.more_section = section("More", self.more)
+        self.curves_section = section("Curves", self.curves)
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(6, 4, 14, 4)
+        column.setSpacing(7)
+        parts = (self.volumes, self.method, self.more_section, self.warnings, self.estimate_line)
+        for widget in (*parts, self.bar, self.runs, self.curves_section):
+            column.addWidget(widget)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidget(inner)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+        self.setMinimumWidth(290)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+
+    def _connect(self) -> None:
+        for fields in (self.volumes, self.method, self.more):
+            fields.changed.connect(self._on_changed)
+        self.estimator.estimated.connect(self._on_estimated)
+        self.bar.run_asked.connect(self.run)
+        self.bar.pause_asked.connect(self.controller.pause)
+        self.bar.resume_asked.connect(self.controller.resume)
+        self.bar.cancel_asked.connect(self.controller.cancel)
+        self.controller.state_changed.connect(self.report.on_state)
+        self.controller.event.connect(self.report.on_event)
+        self.controller.progressed.connect(self.report.on_progress)
+        self.controller.snapshot.connect(self.report.on_snapshot)
+        self.controller.points.connect(session_of(self.viewer).curves.add)
+
+    # ------------------------------------------------------------------ what can be asked for
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields of the `Translation` as chosen."""
+        return {**self.method.values(), **self.more.values()}
+
+    def run(self) -> None:
+        """Start the run that is chosen; what cannot work is said in the status line."""
+        from napari_vol2vol.engine.request import Translation
+
+        try:
+            request = Translation(**self.values())
+            job = self._job(request)
+        except Vol2VolError as error:
+            self.bar.show_failure(str(error), "")
+            return
+        self.report.begin(request, self.volumes.shared_layers(), job)
+        self.controller.start(job)
+
+    def close_dock(self) -> None:
+        """End a run under way and disconnect; can be called twice, also after Qt deleted the widget."""
+        if self._closed:
+            return
+        self._closed = True
+        self.volumes.close_fields()
+        self.curves.close_curves()
+        if self.controller.worker is not None:
+            self.controller.worker.quit()
+        try:
+            self.timer.stop()
+            self.deleteLater()
+        except RuntimeError:  # Qt has deleted us already
+            return
+
+    # ------------------------------------------------------------------ reactions
+
+    def _job(self, request: Any) -> RunJob:
+        volume, reference = self.volumes.source_volume(), self.volumes.reference_volume()
+        if self.volumes.simulate.isChecked():
+            prepare = partial(simulated, volume, self.method.task_object, self.method.card)
+        else:
+            prepare = partial(_as_they_are, volume, reference)
+        title = f"{volume.name} · {request.system}"
+        return RunJob(f"translation {title}", request, prepare, self.more.new_run_folder(title))
+
+    def _on_changed(self) -> None:
+        system = self.method.system_info
+        self.more.allow_for(system)
+        missing = system.needs_bundle and self.method.card is None
+        reason = "open a volume first" if self.volumes.volume.layer is None else ""
+        self.bar.block(f"Bundle: none is installed for {system.title}" if missing else reason)
+        if missing or reason:
+            self.warnings.setVisible(False)
+            self._show_estimate(f"Bundle: none is installed for {system.title}" if missing else reason)
+            return
+        self._show_estimate("estimating …")
+        try:
+            volume = self.volumes.source_volume()
+        except Vol2VolError as error:
+            self._on_estimated(EstimateResult(error=f"Volume: {error}"))
+            return
+        simulate = self.volumes.simulate.isChecked()
+        task, card = self.method.task_object, self.method.card
+        self.estimator.ask(partial(_question, self.values(), volume, task, card, simulate))
+
+    def _on_estimated(self, result: EstimateResult) -> None:
+        if result.error:
+            self._show_estimate(result.error, ERROR)
+            self.warnings.setVisible(False)
+            self.bar.block(result.error)
+            return
+        estimate = result.estimate
+        self._show_estimate(estimate_text(estimate.memory_bytes, estimate.seconds, estimate.device))
+        self.warnings.setText("\n".join(f"⚠ {warning}" for warning in estimate.warnings))
+        self.warnings.setVisible(bool(estimate.warnings))
+        self.bar.block("")
+
+    def _show_estimate(self, text: str, style: str = "color: #9aa1ab;") -> None:
+        self.estimate_line.setText(text)
+        self.estimate_line.setStyleSheet(f"{style} font-size: 11px;")
+
+    def _renders_3d(self) -> bool:
+        return self.viewer.dims.ndisplay == 3
+
+    def _on_docked(self) -> None:
+        window = main_window_of(self)
+        if window is not None and not self._closed:
+            arrange(window)
+
+
+def _as_they_are(volume: Any, reference: Any) -> tuple[Any, Any]:
+    return volume, reference
+
+
+def _question(
+    values: dict[str, Any], volume: Any, task: Any, card: Any, simulate: bool
+) -> tuple[dict[str, Any], Any]:
+    return values, stand_in(volume, task, card) if simulate else volume
+
+
+def _engine_translate(*args: Any, **keywords: Any) -> Any:
+    from napari_vol2vol.engine import translate
+
+    return translate(*args, **keywords)
+
+
+def _engine_estimate(*args: Any) -> Any:
+    from napari_vol2vol.engine import estimate
+
+    return estimate(*args)
+
+
+def _close_if_there(widget: Callable[[], TranslateDock | None], destroyed: object = None) -> None:
+    dock = widget()
+    if dock is not None:
+        dock.close_dock()

@@ -1,0 +1,121 @@
+"""Step 1 of the *Translate* dock: the volume, the reference, and the simulation from a complete volume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+
+from napari_vol2vol.errors import VolumeError
+from napari_vol2vol.ui.layer_choice import LayerChoice
+from napari_vol2vol.ui.result_layers import RESULT_KEY
+from napari_vol2vol.ui.row import Row
+from napari_vol2vol.volume import Volume
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+#: The field of view of a reference may differ by this many of its own voxels.
+FIELD_OF_VIEW_VOXELS = 0.5
+
+
+class VolumeFields(QWidget):
+    """``changed`` is emitted when any choice changes."""
+
+    changed = Signal()
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        self.volume = LayerChoice(viewer)
+        self.reference = LayerChoice(viewer, optional=True)
+        self.simulate = QCheckBox("Simulate: degrade this volume first")
+        self.simulate.setToolTip("Makes the input from this volume and keeps the volume as reference")
+        self.volume_row = Row("Volume", self.volume, number="1", tip="The 3D image layer to translate")
+        self.reference_row = Row(
+            "Reference",
+            self.reference,
+            tip="The truth on the grid of the result, for PSNR and the error map",
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for widget in (self.volume_row, self.simulate, self.reference_row):
+            layout.addWidget(widget)
+        self._reference_touched = False
+        self.volume.layer_changed.connect(self._on_volume)
+        self.reference.activated.connect(self._on_reference_touched)
+        self.reference.layer_changed.connect(self._on_changed)
+        self.simulate.toggled.connect(self._on_changed)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        self._viewer = viewer
+        self._on_volume()
+
+    def close_fields(self) -> None:
+        """Stop following the viewer."""
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self.volume.close_choice()
+        self.reference.close_choice()
+
+    def source_volume(self) -> Volume:
+        """Return the chosen volume; `VolumeError` names the field where it cannot serve."""
+        if self.volume.layer is None:
+            raise VolumeError("Volume: no 3D image layer is open; open a file or File > Open Sample")
+        return volume_of(self.volume.layer)
+
+    def reference_volume(self) -> Volume | None:
+        """Return the chosen reference, None without one."""
+        layer = self.reference.layer
+        return None if layer is None or self.simulate.isChecked() else volume_of(layer)
+
+    def shared_layers(self) -> list[Image]:
+        """Return the layers whose window the results share."""
+        layers = [self.volume.layer, None if self.simulate.isChecked() else self.reference.layer]
+        return [layer for layer in layers if layer is not None]
+
+    def _on_reference_touched(self) -> None:
+        self._reference_touched = True
+
+    def _on_inserted(self, event: object = None) -> None:
+        self._propose_reference()
+
+    def _on_volume(self) -> None:
+        self._propose_reference()
+        self._on_changed()
+
+    def _propose_reference(self) -> None:
+        """Choose the finer layer over the same field of view, unless the user has chosen already."""
+        source = self.volume.layer
+        if source is None or self._reference_touched:
+            return
+        fitting = [
+            layer for layer in self.reference.offered()
+            if layer is not source and RESULT_KEY not in layer.metadata and same_field_of_view(source, layer)
+        ]  # fmt: skip
+        self.reference.choose(fitting[0] if fitting else None)
+
+    def _on_changed(self) -> None:
+        layer = self.volume.layer
+        self.simulate.setEnabled(layer is not None)
+        self.volume_row.allow("" if layer is not None else "open a file or a sample first")
+        self.reference_row.allow("the volume itself is the reference" if self.simulate.isChecked() else "")
+        self.changed.emit()
+
+
+def volume_of(layer: Image) -> Volume:
+    """Return the volume that a layer shows."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    return Volume.from_layer(data, layer.scale, layer.translate, layer.metadata, layer.name, layer.units)
+
+
+def same_field_of_view(source: Image, other: Image) -> bool:
+    """Whether ``other`` is finer than ``source`` and covers the same box in mm."""
+    finer = all(b < a for a, b in zip(source.scale, other.scale, strict=True))
+    boxes = []
+    for layer in (source, other):
+        low = layer.translate - layer.scale / 2
+        boxes.append((low, low + layer.scale * layer.data.shape))
+    (low_a, high_a), (low_b, high_b) = boxes
+    slack = FIELD_OF_VIEW_VOXELS * other.scale
+    return finer and bool((abs(low_a - low_b) <= slack).all() and (abs(high_a - high_b) <= slack).all())
