@@ -70,7 +70,7 @@ class TranslateDock(QWidget):
         self.controller = RunController(translate or _engine_translate, self.timer, self)
         self.estimator = Estimator(estimate or _engine_estimate, self)
         self.report = RunReport(self)
-        self._closed = False
+        self._closed = self._run_when_ready = False
         self._lay_out()
         self._connect()
         set_role(self, "side")
@@ -139,6 +139,11 @@ class TranslateDock(QWidget):
         self.report.begin(request, self.volumes.shared_layers(), job)
         self.controller.start(job)
 
+    def run_when_ready(self) -> None:
+        """Start as soon as the estimate is there: by then torch is imported, off the main thread."""
+        self._run_when_ready = True
+        self._on_changed()
+
     def close_dock(self) -> None:
         """End a run under way and disconnect; can be called twice, also after Qt deleted the widget."""
         if self._closed:
@@ -186,6 +191,7 @@ class TranslateDock(QWidget):
         self.estimator.ask(partial(_question, self.values(), volume, task, card, simulate))
 
     def _on_estimated(self, result: EstimateResult) -> None:
+        start, self._run_when_ready = self._run_when_ready, False
         if result.error:
             self._show_estimate(result.error, ERROR)
             self.warnings.setVisible(False)
@@ -196,6 +202,8 @@ class TranslateDock(QWidget):
         self.warnings.setText("\n".join(f"⚠ {warning}" for warning in estimate.warnings))
         self.warnings.setVisible(bool(estimate.warnings))
         self.bar.block("")
+        if start:
+            self.run()
 
     def _show_estimate(self, text: str, style: str = "color: #9aa1ab;") -> None:
         self.estimate_line.setText(text)

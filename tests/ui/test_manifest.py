@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from npe2 import PluginManifest
+
+import napari_vol2vol
+from napari_vol2vol.errors import VolumeError
+from napari_vol2vol.ui import sample_data, settings
+
+MANIFEST = Path(napari_vol2vol.__file__).parent / "napari.yaml"
+
+
+@pytest.fixture
+def manifest() -> PluginManifest:
+    return PluginManifest.from_file(MANIFEST)
+
+
+def commands_used(contributions) -> set[str]:
+    used = [
+        *contributions.readers,
+        *contributions.writers,
+        *contributions.widgets,
+        *contributions.sample_data,
+    ]
+    used += [item for items in (contributions.menus or {}).values() for item in items]
+    return {item.command for item in used}
+
+
+def test_every_contribution_names_an_existing_command(manifest):
+    """`npe2 validate` does not look at this."""
+    contributions = manifest.contributions
+    assert commands_used(contributions) <= {command.id for command in contributions.commands}
+
+
+def test_every_command_can_be_imported(manifest):
+    from npe2.manifest.utils import import_python_name
+
+    for command in manifest.contributions.commands:
+        assert callable(import_python_name(command.python_name)), command.id
+
+
+def test_the_manifest_has_the_name_of_the_distribution(manifest):
+    assert manifest.name == "napari-vol2vol" == settings.PLUGIN
+
+
+def test_preferences_have_the_defaults_that_the_code_falls_back_to(npe2pm, plugin_settings, manifest):
+    without = settings.stream_hz(), settings.default_device(), settings.convention()
+    npe2pm.register(manifest)
+    assert (settings.stream_hz(), settings.default_device(), settings.convention()) == without
+
+
+def test_preferences_are_used(npe2pm, plugin_settings, manifest):
+    from napari.settings import get_plugin_settings
+
+    npe2pm.register(manifest)
+    chosen = get_plugin_settings(settings.PLUGIN)
+    chosen.stream.hz = 2
+    chosen.views.convention = "neurological"
+    assert settings.stream_hz() == 2
+    assert settings.convention() == "neurological"
+
+
+def test_a_missing_sample_says_what_there_is(monkeypatch, tmp_path):
+    monkeypatch.setattr(sample_data, "sample_folder", lambda: tmp_path)
+    (tmp_path / "other.nii.gz").touch()
+    with pytest.raises(VolumeError, match=r"which holds other\.nii\.gz"):
+        sample_data.brain_low()
+
+
+def test_importing_the_docks_does_not_import_torch():
+    import subprocess
+    import sys
+
+    docks = "napari_vol2vol.ui.translate_dock, napari_vol2vol.ui.three_views"
+    code = f"import sys, {docks}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
