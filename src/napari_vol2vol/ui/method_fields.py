@@ -122,9 +122,8 @@ class MethodFields(QWidget):
             self.bundle.addItems([card.title for card in self._cards])
         reason = f"{info.title} needs none" if not info.needs_bundle else "" if self._cards else NO_BUNDLE
         self.bundle_row.allow(reason)
-        fixed = "" if info.stochastic else f"{info.title} is one call: no steps, no samples"
-        self.steps_row.allow(fixed)
-        self.samples_row.allow(fixed)
+        self.steps_row.allow("" if info.stochastic else f"{info.title} is one call")
+        self.samples_row.allow("" if info.stochastic else "it has no randomness")
         self.steps.setValue(getattr(self.card, "default_steps", 0) or info.default_steps)
         self._show_card()
 

@@ -46,6 +46,8 @@ class ResultLayers:
         self._source = source
         self._system = system
         self._suffix = self._free_suffix()
+        #: A run of one sample has no mean worth a layer of its own.
+        self.with_mean = True
         self._layers: dict[str, Image] = {}
         self._newest: dict[str, np.ndarray] = {}
         self._window = WindowLink()
@@ -69,14 +71,14 @@ class ResultLayers:
             "uncertainty": snapshot.uncertainty, "error": snapshot.error,
         }  # fmt: skip
         for kind, array in arrays.items():
-            if array is not None and array is not self._newest.get(kind):
+            if array is not None and array is not self._newest.get(kind) and self._wanted(kind):
                 self._newest[kind] = array
                 self._update(kind, array)
 
     def show_volumes(self, volumes: Mapping[str, Volume]) -> None:
         """Show what the run ended with: exact grid, metadata and all (`Done.volumes`)."""
         for kind in KINDS:
-            if kind not in volumes:
+            if kind not in volumes or not self._wanted(kind):
                 continue
             data, keywords, _ = volumes[kind].to_layer()
             self._newest[kind] = data
@@ -96,6 +98,9 @@ class ResultLayers:
             self._viewer.layers.remove(layer)
 
     # ------------------------------------------------------------------ one layer
+
+    def _wanted(self, kind: str) -> bool:
+        return kind != "mean" or self.with_mean
 
     def _update(self, kind: str, array: np.ndarray) -> None:
         layer = self._layers.get(kind)

@@ -27,16 +27,18 @@ class RunReport(QObject):
         self._session = session_of(dock.viewer)
         self.entry: RunEntry | None = None
         self.notices: list[str] = []
+        self.position = (0, 0)
         self._shared: list[Image] = []
         self._request: Any = None
         self._job: RunJob | None = None
         self._steps = self._samples = 1
-        self._finished_samples = 0
+        self._finished_samples = self._number = 0
 
     def begin(self, request: Any, shared: list[Image], job: RunJob) -> None:
         """Forget the last run."""
         self.entry = None
         self.notices = []
+        self.position = (0, 0)
         self._finished_samples = 0
         self._request, self._shared, self._job = request, shared, job
         self._session.curves.clear(request.steps)
@@ -68,8 +70,7 @@ class RunReport(QObject):
         elif isinstance(event, Preparing):
             self._say(f"preparing: {event.message}")
         elif isinstance(event, Started):
-            self._steps, self._samples = event.steps, event.samples
-            self._session.curves.clear(event.steps)
+            self._on_started(event)
         elif isinstance(event, SampleDone):
             self._finished_samples = max(self._finished_samples, event.sample)
         elif isinstance(event, Notice):
@@ -80,6 +81,7 @@ class RunReport(QObject):
     def on_progress(self, progress: Any) -> None:
         """Move the bar and the status line."""
         self._dock.bar.show_fraction(progress.fraction)
+        self.position = (progress.step, progress.sample)
         if self._dock.controller.state is RunState.RUNNING:
             step = min(max(progress.step, 0), self._steps)
             self._say(progress_text(step, self._steps, progress.sample, self._samples, progress.seconds_left))
@@ -94,14 +96,24 @@ class RunReport(QObject):
     def _on_prepared(self, event: Prepared) -> None:
         viewer, request = self._dock.viewer, self._request
         layers = ResultLayers(viewer, event.source, request.system, self._shared)
-        number = len(self._dock.runs.entries) + 1
-        title = f"#{number} {request.system} · {request.steps}×{request.samples} · seed {request.seed}"
-        self.entry = RunEntry(title, layers, self._job.folder)
+        self._number += 1
+        self.entry = RunEntry(f"#{self._number} {request.system}", layers, self._job.folder)
         self._dock.runs.add(self.entry)
         if event.reference is not None and event.source.name not in viewer.layers:
             data, keywords, _ = event.source.to_layer()
             limits = self._shared[0].contrast_limits if self._shared else None
             viewer.add_image(data, **keywords, contrast_limits=limits)
+
+    def _on_started(self, event: Any) -> None:
+        self._steps, self._samples = event.steps, event.samples
+        self._session.curves.clear(event.steps)
+        if self.entry is not None:
+            self.entry.layers.with_mean = event.samples > 1
+            plural = "" if event.samples == 1 else "s"
+            self.entry.title += (
+                f" · {event.steps} steps, {event.samples} sample{plural} · seed {self._request.seed}"
+            )
+            self._dock.runs.refresh()
 
     def _on_done(self, event: Any) -> None:
         if self.entry is None:

@@ -9,7 +9,8 @@ import numpy as np
 from napari_vol2vol.errors import VolumeError
 from napari_vol2vol.volume import LayerData
 
-PERCENTILE = 99.8
+#: The window ends so far above the 99.8th percentile that white matter is not burnt out.
+PERCENTILE, HEADROOM = 99.8, 1.15
 
 
 def sample_folder() -> Path:
@@ -39,7 +40,7 @@ def open_sample(file_name: str, layer_name: str) -> list[LayerData]:
         there = ", ".join(found.name for found in sample_files()) or "nothing"
         raise VolumeError(f"sample {file_name}: not found in {sample_folder()}, which holds {there}")
     data, keywords, kind = read_volume(path).to_layer()
-    limits = (0.0, float(np.percentile(data, PERCENTILE)))
+    limits = (0.0, HEADROOM * float(np.percentile(data, PERCENTILE)))
     return [(data, {**keywords, "name": layer_name, "contrast_limits": limits}, kind)]
 
 

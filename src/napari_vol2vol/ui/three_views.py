@@ -202,6 +202,7 @@ class ThreeViews(QWidget):
         if len(model.layers) == 1 or (model.layers and not self._inside(self.crosshair.position)):
             self.centre()
         self._show_window()
+        self._show_point()
 
     def _inside(self, world: World) -> bool:
         extent = self.planes[AXIAL.name].model.layers.extent.world[:, -3:]
