@@ -15,6 +15,7 @@ for package in "${packages[@]}"; do
         missing+=("$package")
     fi
 done
+"${PYTHON:-python3}" -c "import venv, ensurepip" 2>/dev/null || missing+=(python3 python3-venv)
 [ ${#missing[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" = 0 ]; then as_root=(); elif command -v sudo >/dev/null; then as_root=(sudo); else
     echo "Install these packages as root first: ${missing[*]}" >&2
