@@ -119,7 +119,9 @@ def test_a_second_run_makes_new_layers_and_the_list_shows_either(model, make_doc
     dock = make_dock(model)
     ready(dock, qtbot)
     run_to_end(dock, qtbot, steps=2, samples=1)
-    run_to_end(dock, qtbot)
+    dock.bar.again.click()
+    qtbot.waitUntil(lambda: dock.controller.state is RunState.DONE, timeout=10000)
+    assert "seed 1" in dock.runs.entries[1].text
     assert "T1 low · x̂0 · score-fusion #2" in model.layers
     dock.runs.list.setCurrentRow(0)
     dock.runs.show_current()

@@ -10,7 +10,7 @@ from napari_vol2vol.ui.small_plot import SmallPlot
 
 #: (key in `Curves.lines`, title, unit, log scale, colour)
 PLOTS = (
-    ("residual", "Data residual  |A x̂0 − y| / |y|", "", True, "#4cc9f0"),
+    ("residual", "Data residual  |A x − y| / |y|", "", True, "#4cc9f0"),
     ("psnr", "PSNR against the reference", "dB", False, "#ffd166"),
 )
 

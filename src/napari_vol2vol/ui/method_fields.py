@@ -129,3 +129,4 @@ class MethodFields(QWidget):
 
     def _show_card(self) -> None:
         self.info.show_card(self.card)
+        self.bundle.setToolTip("" if self.card is None else self.card.title)

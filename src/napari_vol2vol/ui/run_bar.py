@@ -19,11 +19,14 @@ class RunBar(QWidget):
     pause_asked = Signal()
     resume_asked = Signal()
     cancel_asked = Signal()
+    again_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.run, self.pause, self.cancel = QPushButton("Run"), QPushButton("Pause"), QPushButton("Cancel")
         self.run.setStyleSheet(RUN_STYLE)
+        self.again = QPushButton("Again with another seed")
+        self.again.setToolTip("Raise the seed by one and run; the layers of this run stay")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setMaximumHeight(8)
@@ -37,6 +40,7 @@ class RunBar(QWidget):
         self._blocked = ""
         self._lay_out()
         self.run.clicked.connect(self.run_asked)
+        self.again.clicked.connect(self.again_asked)
         self.pause.clicked.connect(self._on_pause)
         self.cancel.clicked.connect(self._on_cancel)
         self.copy.clicked.connect(self._on_copy)
@@ -51,6 +55,8 @@ class RunBar(QWidget):
         self.pause.setText("Resume" if state is RunState.PAUSED else "Pause")
         self.pause.setEnabled(bool({"pause", "resume"} & POSSIBLE[state]))
         self.bar.setVisible(state in ACTIVE)
+        self.again.setVisible(state is RunState.DONE)
+        self.again.setEnabled(not self._blocked)
         if state is RunState.PREPARING:
             self.bar.setRange(0, 0)
         if state is not RunState.FAILED:
@@ -89,7 +95,7 @@ class RunBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(buttons)
-        for widget in (self.bar, self.status, self.folded):
+        for widget in (self.bar, self.status, self.again, self.folded):
             layout.addWidget(widget)
 
     def _on_pause(self) -> None:

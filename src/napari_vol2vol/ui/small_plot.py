@@ -14,7 +14,8 @@ from qtpy.QtWidgets import QWidget
 from napari_vol2vol.ui.curves import Line
 from napari_vol2vol.ui.orientation_letters import font
 
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 24, 22
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 32, 22
+TITLE = 20
 #: No plot here is wider than this many pixels, so more points would not be seen.
 MAX_DRAWN = 1200
 
@@ -84,12 +85,12 @@ class SmallPlot(QWidget):
     def _paint_title(self, painter: QPainter) -> None:
         painter.setFont(font(9))
         painter.setPen(QColor("#b8bdc6"))
-        painter.drawText(QRectF(8, 3, self.width() - 90, TOP - 4), Qt.AlignmentFlag.AlignVCenter, self._title)
+        painter.drawText(QRectF(8, 3, self.width() - 90, TITLE), Qt.AlignmentFlag.AlignVCenter, self._title)
         newest = self._lines[-1].y[-1] if self._lines and self._lines[-1].y else None
         if newest is not None:
             text = f"{newest:.1e}" if self._log else f"{newest:.2f} {self._unit}"
             painter.setPen(self._colour)
-            where = QRectF(self.width() - 100, 3, 100 - RIGHT, TOP - 4)
+            where = QRectF(self.width() - 100, 3, 100 - RIGHT, TITLE)
             painter.drawText(where, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
 
     def _paint_axes(self, painter: QPainter, box: QRectF, low: float, high: float) -> None:

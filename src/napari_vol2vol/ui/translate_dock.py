@@ -111,6 +111,7 @@ class TranslateDock(QWidget):
             fields.changed.connect(self._on_changed)
         self.estimator.estimated.connect(self._on_estimated)
         self.bar.run_asked.connect(self.run)
+        self.bar.again_asked.connect(self.run_another_seed)
         self.bar.pause_asked.connect(self.controller.pause)
         self.bar.resume_asked.connect(self.controller.resume)
         self.bar.cancel_asked.connect(self.controller.cancel)
@@ -138,6 +139,11 @@ class TranslateDock(QWidget):
             return
         self.report.begin(request, self.volumes.shared_layers(), job)
         self.controller.start(job)
+
+    def run_another_seed(self) -> None:
+        """Run the same again with the next seed."""
+        self.more.seed.setValue(self.more.seed.value() + 1)
+        self.run()
 
     def run_when_ready(self) -> None:
         """Start as soon as the estimate is there: by then torch is imported, off the main thread."""
