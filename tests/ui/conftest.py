@@ -169,6 +169,12 @@ def streams() -> Callable[..., Any]:
     return fake_stream
 
 
+@pytest.fixture
+def fakes() -> SimpleNamespace:
+    """Return the fake catalogue and estimate."""
+    return SimpleNamespace(catalogue=fake_catalogue, estimate=fake_estimate)
+
+
 @pytest.fixture(autouse=True)
 def run_folders(tmp_path: Any, monkeypatch: Any) -> None:
     """Keep run folders out of the user's own."""

@@ -64,6 +64,20 @@ def test_painting_reaches_the_mirror():
     assert heard
 
 
+def test_batches_are_followed():
+    """napari collects garbage once a batch and once a layer outside of one, in every canvas."""
+    main, side, mirror = mirrored()
+    for _ in range(3):
+        main.add_image(volume(), contrast_limits=(0, 1))
+    heard = []
+    side.layers.events.begin_batch.connect(lambda event: heard.append("begin"))
+    side.layers.events.removed.connect(lambda event: heard.append("removed"))
+    side.layers.events.end_batch.connect(lambda event: heard.append("end"))
+    main.layers.clear()
+    assert heard == ["begin", "removed", "removed", "removed", "end"]
+    mirror.close()
+
+
 def test_closing_disconnects_everything():
     main, side, mirror = mirrored()
     layer = main.add_image(volume(), contrast_limits=(0, 1))

@@ -81,6 +81,9 @@ class LayerMirror:
         self._layers.events.inserted.connect(self._on_inserted)
         self._layers.events.removed.connect(self._on_removed)
         self._layers.events.reordered.connect(self._on_reordered)
+        # Removing a layer costs napari a garbage collection per canvas, removing many in a batch costs one.
+        self._layers.events.begin_batch.connect(self._on_batch)
+        self._layers.events.end_batch.connect(self._on_batch)
 
     def copy_of(self, layer: Layer) -> Layer | None:
         """Return the mirror of a main layer, None where there is none."""
@@ -92,6 +95,8 @@ class LayerMirror:
         self._layers.events.inserted.disconnect(self._on_inserted)
         self._layers.events.removed.disconnect(self._on_removed)
         self._layers.events.reordered.disconnect(self._on_reordered)
+        self._layers.events.begin_batch.disconnect(self._on_batch)
+        self._layers.events.end_batch.disconnect(self._on_batch)
         for layer in list(self._pairs):
             self._pairs.pop(layer).disconnect()
         if clear:
@@ -112,6 +117,9 @@ class LayerMirror:
         if pair is not None:
             pair.disconnect()
             self._model.layers.remove(pair.copy)
+
+    def _on_batch(self, event: Event) -> None:
+        self._model.layers.events[event.type]()
 
     def _on_reordered(self, event: Event | None = None) -> None:
         wanted = [self._pairs[layer].copy for layer in self._layers if layer in self._pairs]

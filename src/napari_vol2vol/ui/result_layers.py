@@ -94,8 +94,10 @@ class ResultLayers:
 
     def remove(self) -> None:
         """Take the layers of this run out of the viewer."""
-        for layer in self.layers:
-            self._viewer.layers.remove(layer)
+        layers = self.layers
+        with self._viewer.layers.batched_update():
+            for layer in layers:
+                self._viewer.layers.remove(layer)
 
     # ------------------------------------------------------------------ one layer
 
