@@ -73,7 +73,7 @@ def test_a_runtime_error_ends_in_failed_with_one_sentence_and_details(model, mak
     run_to_end(dock, qtbot, steps=5)
     assert dock.controller.state is RunState.FAILED
     assert "CUDA error: out of memory" in dock.bar.status.text()
-    assert "Traceback" in dock.bar.details.text()
+    assert "Traceback" in dock.bar.details.toPlainText()
     assert dock.bar.run.isEnabled()
 
 

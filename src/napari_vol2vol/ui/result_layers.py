@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Key in the run's `Done.volumes` -> word in the layer's name; the order is that of the layer list.
 KINDS = {"x0": "x̂0", "mean": "mean", "uncertainty": "uncertainty", "error": "error"}
 #: Signed error: blue below, orange above, black where it is zero so that it can be laid over the image.
-ERROR_COLOURS = Colormap([[0.35, 0.75, 1.0], [0, 0, 0], [1.0, 0.6, 0.1]], name="error: blue − / orange +")
+ERROR_COLOURS = Colormap([[0.35, 0.75, 1.0], [0, 0, 0], [1.0, 0.6, 0.1]], name="error")
 #: The error's fixed limits, as a part of the shared window.
 ERROR_SHARE = 0.2
 RESULT_KEY = "vol2vol_result"

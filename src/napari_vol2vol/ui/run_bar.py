@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QApplication, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from napari_vol2vol.ui.row import note, section
+from napari_vol2vol.ui.row import section
 from napari_vol2vol.ui.run_state import ACTIVE, POSSIBLE, RunState
 
 RUN_STYLE = "QPushButton:enabled { background-color: #2f7d4f; color: white; font-weight: bold; }"
@@ -32,7 +41,11 @@ class RunBar(QWidget):
         self.bar.setMaximumHeight(8)
         self.status = QLabel()
         self.status.setWordWrap(True)
-        self.details = note()
+        self.details = QPlainTextEdit()
+        self.details.setReadOnly(True)
+        self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.details.setMinimumHeight(120)
+        self.details.setStyleSheet("font-size: 11px;")
         self.copy = QPushButton("Copy details")
         self.folded = section("Details", self.details)
         self.folded.addWidget(self.copy)
@@ -83,7 +96,7 @@ class RunBar(QWidget):
         if message:
             self.show_status(message)
         self.status.setStyleSheet("color: #ff7b72;" if message else "")
-        self.details.setText(details)
+        self.details.setPlainText(details)
         self.folded.setVisible(bool(details))
         self.folded.collapse(animate=False)
 
@@ -108,4 +121,4 @@ class RunBar(QWidget):
         self.cancel_asked.emit()
 
     def _on_copy(self) -> None:
-        QApplication.clipboard().setText(f"{self.status.text()}\n\n{self.details.text()}")
+        QApplication.clipboard().setText(f"{self.status.text()}\n\n{self.details.toPlainText()}")

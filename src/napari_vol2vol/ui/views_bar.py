@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from superqt import QElidingLabel
 
 from napari_vol2vol.ui.planes import Convention
 
@@ -26,7 +27,7 @@ class ViewsBar(QWidget):
         self._canvas = QPushButton("Main canvas")
         self._canvas.setCheckable(True)
         self._canvas.setToolTip("Show napari's own canvas as well, for 3D rendering and editing")
-        self._run = QLabel()
+        self._run = QElidingLabel()
         self._run.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._run.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         layout = QHBoxLayout(self)
@@ -52,6 +53,7 @@ class ViewsBar(QWidget):
     def show_run_status(self, text: str) -> None:
         """Show what the run is doing."""
         self._run.setText(text)
+        self._run.setToolTip(text)
 
     def _on_convention(self) -> None:
         self.convention_changed.emit("neurological" if self._current == "radiological" else "radiological")

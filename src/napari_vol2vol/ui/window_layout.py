@@ -64,7 +64,8 @@ def arrange(window: QMainWindow) -> None:
         window.splitDockWidget(middle, side, Qt.Orientation.Horizontal)
         row, widths = [*row, side], [*widths, SIDE_WIDTH]
     row, widths = [*row, middle], [*widths, max(window.width() - sum(widths), 300)]
-    window.resizeDocks(row, widths, Qt.Orientation.Horizontal)
+    for _ in range(2):  # Qt gives a row of several areas its widths only approximately
+        window.resizeDocks(row, widths, Qt.Orientation.Horizontal)
 
 
 class DockWatch(QObject):
