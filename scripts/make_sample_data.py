@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Make sample_data/ from colin27 (`scripts/fetch_volumes.py colin27`): the whole head, a block of it, and its 4x low twin.
+"""Make sample_data/ from colin27 (`scripts/fetch_volumes.py colin27`): the head, a block, its 4x low twin.
 
-    make_sample_data.py COLIN27.nii.gz [SAMPLE_DATA_FOLDER]
+make_sample_data.py COLIN27.nii.gz [SAMPLE_DATA_FOLDER]
 """
 
 import sys
@@ -16,6 +16,7 @@ SIZE = 96
 
 
 def main(source: str, folder: str = "sample_data") -> None:
+    """Write the three sample volumes."""
     head = replace(read_volume(source), name="colin27_T1w", modality="T1w")
     target = Path(folder)
     write_volume(head, target / "colin27_T1w.nii.gz", overwrite=True)

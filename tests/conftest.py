@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share; helpers are imported from their folder (`from sampling.gaussian import ...`)."""
+"""Fixtures that several rooms share; helpers come from their folder (`from sampling.gaussian import ...`)."""
 
 import sys
 from pathlib import Path

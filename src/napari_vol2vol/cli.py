@@ -60,7 +60,9 @@ def _factor(text: str) -> tuple[int, int, int]:
     except ValueError:
         parts = []
     if len(parts) not in (1, 3) or any(p < 1 for p in parts):
-        raise SettingsError(f"factor: found {text!r}, accepted is one whole number (4) or three (4,4,1) in z,y,x order")
+        raise SettingsError(
+            f"factor: found {text!r}, accepted is one whole number (4) or three (4,4,1) in z,y,x order"
+        )
     z, y, x = parts * 3 if len(parts) == 1 else parts
     return z, y, x
 
@@ -69,12 +71,16 @@ def _factor(text: str) -> tuple[int, int, int]:
 @_guarded
 def translate(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="NIfTI file, or DICOM file or folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Result (.nii or .nii.gz): the mean of the samples.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Result (.nii or .nii.gz): the mean of the samples.")
+    ],
     reference: Annotated[Path | None, typer.Option(help="Truth on the output grid, for figures.")] = None,
     task: Annotated[str, typer.Option(help="What to do.")] = "super-resolution",
     system: Annotated[str, typer.Option(help="How to do it; see `vol2vol systems`.")] = "score-fusion",
     bundle: Annotated[str | None, typer.Option(help="Name or folder of trained weights.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps; the bundle's default if not given.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Denoising steps; the bundle's default if not given.")
+    ] = None,
     solver: Annotated[str, typer.Option(help="ddim, ddpm or dpmpp_2m.")] = "ddim",
     samples: Annotated[int, typer.Option(help="Samples; 2 or more also give an uncertainty map.")] = 1,
     seed: Annotated[int, typer.Option(help="Same seed, same volume.")] = 0,
@@ -97,8 +103,8 @@ def translate(
     volume = read_volume(source)
     truth = read_volume(reference) if reference else None
     request = Translation(
-        task, system, bundle, steps or _default_steps(task, system, bundle), solver, samples, seed, device, precision,
-        eta=eta, plane=plane, consistency=consistency, slice_batch=slice_batch,
+        task, system, bundle, steps or _default_steps(task, system, bundle), solver, samples, seed, device,
+        precision, eta=eta, plane=plane, consistency=consistency, slice_batch=slice_batch,
     )  # fmt: skip
     done = run_with_progress(request, volume, truth, run_folder)
     if "mean" not in done.volumes:
@@ -161,8 +167,8 @@ def run_with_progress(
 
     cancel = threading.Event()
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"), TimeRemainingColumn(),
-        console=errors, transient=True, disable=not errors.is_terminal,
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"),
+        TimeRemainingColumn(), console=errors, transient=True, disable=not errors.is_terminal,
     )  # fmt: skip
     with bar:
         row = bar.add_task(request.system, total=1.0, detail="")
@@ -222,7 +228,10 @@ def evaluate(
     from napari_vol2vol.io import read_volume
 
     result = fidelity(
-        read_volume(prediction), read_volume(reference), mask=read_volume(mask) if mask else None, data_range=data_range
+        read_volume(prediction),
+        read_volume(reference),
+        mask=read_volume(mask) if mask else None,
+        data_range=data_range,
     )
     if as_json:
         _print_json(result.as_dict())
@@ -237,8 +246,12 @@ def evaluate(
 @app.command()
 @_guarded
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a YAML file.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpoint, curves and bundle.")] = Path("runs"),
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a YAML file.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for checkpoint, curves and bundle.")
+    ] = Path("runs"),
     volumes: Annotated[Path | None, typer.Option(help="Folder with the training volumes.")] = None,
     dry_run: Annotated[bool, typer.Option(help="A few steps on procedural heads only: seconds.")] = False,
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
@@ -298,8 +311,8 @@ def bench(
     for name in preset or ["compact", "paper-small", "paper"]:
         for t in run_bench(name, size, device):
             table.add_row(
-                t.preset, t.what, f"{t.size}³", f"{t.seconds:.2f}", f"{t.plain_seconds:.2f}", f"{t.speedup:.1f}×",
-                f"{t.peak_gib:.1f}",
+                t.preset, t.what, f"{t.size}³", f"{t.seconds:.2f}", f"{t.plain_seconds:.2f}",
+                f"{t.speedup:.1f}×", f"{t.peak_gib:.1f}",
             )  # fmt: skip
     out.print(table)
 
@@ -312,7 +325,7 @@ def demo(
     device: Annotated[str, typer.Option()] = "auto",
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Restore the bundled scan (colin27, never trained on) from 4 mm and print PSNR and SSIM of every system."""
+    """Restore the bundled scan (never trained on) from 4 mm; print PSNR and SSIM of every system."""
     from napari_vol2vol.samples import sample_folder
 
     if view:
@@ -320,14 +333,26 @@ def demo(
 
         folder = sample_folder()
         files = [str(folder / f"colin27_T1w_block{s}.nii.gz") for s in ("", "_low")]
-        command = [sys.executable, "-m", "napari", *files, "--plugin", "napari-vol2vol", "-w", "napari-vol2vol"]
+        command = [
+            sys.executable,
+            "-m",
+            "napari",
+            *files,
+            "--plugin",
+            "napari-vol2vol",
+            "-w",
+            "napari-vol2vol",
+        ]
         raise typer.Exit(subprocess.call([*command, "Translate"]))
     from napari_vol2vol.evaluation.super_resolution_table import central_block
     from napari_vol2vol.io import read_volume
 
     block = central_block(read_volume(sample_folder() / "colin27_T1w_block.nii.gz"), None)
     if not as_json:
-        out.print(f"bundled block of colin27, {block.shape} voxels of 1 mm, from 4 × 4 × 4 mm; data range 1 (99.5 %)")
+        out.print(
+            f"bundled block of colin27, {block.shape} voxels of 1 mm, from 4 × 4 × 4 mm; "
+            "data range 1 (99.5 %)"
+        )
     _print_rows([block], samples, as_json, device=device)
 
 
@@ -341,7 +366,9 @@ def reproduce(
     block: Annotated[int, typer.Option(help="Central cube in voxels; 0 for the whole volume.")] = 128,
     samples: Annotated[int, typer.Option()] = 5,
     system: Annotated[list[str] | None, typer.Option(help="Only these systems; repeatable.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Denoising steps; the bundles' default if not given.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Denoising steps; the bundles' default if not given.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Reprint the README's table of 4x super-resolution on real volumes that were never trained on."""
@@ -369,7 +396,9 @@ def _print_rows(
             steps = settings.get("steps") or _default_steps("super-resolution", name, None)
             rows.append(measure(truth, name, samples=samples, **{**settings, "steps": steps}))
             if errors.is_terminal and not as_json:
-                errors.print(f"{truth.name} {name}: {rows[-1].psnr_single:.2f} dB, {rows[-1].seconds:.0f} s a sample")
+                errors.print(
+                    f"{truth.name} {name}: {rows[-1].psnr_single:.2f} dB, {rows[-1].seconds:.0f} s a sample"
+                )
     if as_json:
         _print_json([asdict(row) for row in rows])
     else:

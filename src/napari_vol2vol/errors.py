@@ -4,8 +4,8 @@
 class Vol2VolError(Exception):
     """Base of all errors of this project; deliberately *not* a `RuntimeError`.
 
-    superqt 0.9 swallows a `RuntimeError` raised in a generator worker: neither ``errored`` nor ``finished`` is
-    emitted and the dock would hang. The engine therefore turns every `RuntimeError` into a `RunError`.
+    superqt 0.9 swallows a `RuntimeError` raised in a generator worker: neither ``errored`` nor ``finished``
+    is emitted and the dock would hang. The engine therefore turns every `RuntimeError` into a `RunError`.
     """
 
 

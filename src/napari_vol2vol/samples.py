@@ -20,4 +20,6 @@ def sample_folder() -> Path:
     for folder in (package / "sample_data", package.parents[1] / "sample_data"):
         if folder.is_dir() and any(folder.glob("*.nii.gz")):
             return folder
-    raise VolumeError("the bundled sample volumes are missing from this installation; install the package again")
+    raise VolumeError(
+        "the bundled sample volumes are missing from this installation; install the package again"
+    )

@@ -36,7 +36,9 @@ def run(request, low, **options):
     return events, done
 
 
-@pytest.mark.parametrize("system", ["trilinear", "smooth-inverse", "unet-3d", "palette", "tpdm", "score-fusion"])
+@pytest.mark.parametrize(
+    "system", ["trilinear", "smooth-inverse", "unet-3d", "palette", "tpdm", "score-fusion"]
+)
 def test_every_system_runs_through_the_same_stream(system, low, head, tiny_bundles):
     events, done = run(dataclasses.replace(QUICK, system=system), low, reference=head)
     kinds = [type(e) for e in events if not isinstance(e, Notice)]
@@ -180,7 +182,9 @@ def test_out_of_memory_steps_down_says_so_and_gives_the_same_volume(low, tiny_bu
 
     def small_only(self, x, *args):
         if x.shape[0] > 4:
-            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 TB")
+            raise RuntimeError(
+                "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 TB"
+            )
         return forward(self, x, *args)
 
     monkeypatch.setattr(UNet, "forward", small_only)
@@ -243,7 +247,9 @@ def test_small_and_odd_sizes_are_padded_and_cut_back_exactly(shape, tiny_bundles
 
 
 def test_a_request_survives_json_and_its_digest_changes_with_it():
-    again = Translation.from_dict(json.loads(json.dumps(dataclasses.replace(QUICK, factor=(4, 4, 1)).as_dict())))
+    again = Translation.from_dict(
+        json.loads(json.dumps(dataclasses.replace(QUICK, factor=(4, 4, 1)).as_dict()))
+    )
     assert again == dataclasses.replace(QUICK, factor=(4, 4, 1))
     assert again.digest() != QUICK.digest()
     with pytest.raises(SettingsError, match="unknown fields speed"):

@@ -11,7 +11,9 @@ from napari_vol2vol.sampling.schedules import Schedule
 
 def smooth_covariance(n: int, length: float = 1.5) -> Tensor:
     """Squared-exponential covariance on an n x n grid with unit variance, plus a small nugget."""
-    grid = torch.stack(torch.meshgrid(*[torch.arange(n, dtype=torch.float64)] * 2, indexing="ij"), -1).reshape(-1, 2)
+    grid = torch.stack(
+        torch.meshgrid(*[torch.arange(n, dtype=torch.float64)] * 2, indexing="ij"), -1
+    ).reshape(-1, 2)
     squared = (grid[:, None] - grid[None]).square().sum(-1)
     return 0.95 * torch.exp(-squared / (2 * length**2)) + 0.05 * torch.eye(n * n, dtype=torch.float64)
 

@@ -12,7 +12,11 @@ def test_the_same_key_gives_the_same_noise_whatever_was_drawn_before():
 
 def test_seed_sample_and_step_each_change_the_noise():
     reference = NoiseBank(1, 1).draw(1, (1000,))
-    for other in (NoiseBank(2, 1).draw(1, (1000,)), NoiseBank(1, 2).draw(1, (1000,)), NoiseBank(1, 1).draw(2, (1000,))):
+    for other in (
+        NoiseBank(2, 1).draw(1, (1000,)),
+        NoiseBank(1, 2).draw(1, (1000,)),
+        NoiseBank(1, 1).draw(2, (1000,)),
+    ):
         assert abs(float(torch.corrcoef(torch.stack([reference, other]))[0, 1])) < 0.12
 
 

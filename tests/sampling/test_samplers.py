@@ -1,6 +1,5 @@
 import pytest
 import torch
-from sampling.gaussian import GaussianPrior, moments, noise_source, smooth_covariance
 
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.physics import BlockAverage
@@ -8,6 +7,7 @@ from napari_vol2vol.sampling.consistency import projected
 from napari_vol2vol.sampling.denoisers import averaged
 from napari_vol2vol.sampling.samplers import SAMPLERS, get_sampler
 from napari_vol2vol.sampling.schedules import make_schedule, timesteps
+from sampling.gaussian import GaussianPrior, moments, noise_source, smooth_covariance
 
 REPLICATES, N = 6000, 4
 SHAPE = (REPLICATES, N, N)
@@ -79,7 +79,9 @@ def test_ddpm_is_ddim_with_eta_one():
 def test_dpmpp_2m_is_more_accurate_than_ddim_at_the_same_number_of_calls():
     exact = prior("vp_linear")
     fine = draw(exact.denoiser, "ddim", exact.schedule, 4000)
-    error = {s: (draw(exact.denoiser, s, exact.schedule, 20) - fine).square().mean() for s in ("ddim", "dpmpp_2m")}
+    error = {
+        s: (draw(exact.denoiser, s, exact.schedule, 20) - fine).square().mean() for s in ("ddim", "dpmpp_2m")
+    }
     assert error["dpmpp_2m"] < 0.5 * error["ddim"]
 
 

@@ -19,8 +19,9 @@ class BundleCard:
 
     ``metadata.json`` uses the field names of the MONAI Bundle where they apply (``version, task, description,
     authors, copyright, data_source, intended_use``); what only this project needs stands under ``vol2vol``.
-    ``spacing_mm`` is the trained range (low, high) of the *input* spacing along (z, y, x). ``weights`` maps file
-    name to sha256; ``requires`` names a bundle whose networks this one builds on, and its weights' sha256.
+    ``spacing_mm`` is the trained range (low, high) of the *input* spacing along (z, y, x). ``weights`` maps
+    file name to sha256; ``requires`` names a bundle whose networks this one builds on, and its weights'
+    sha256.
     """
 
     name: str

@@ -35,7 +35,9 @@ def list_bundles(task: str | None = None, system: str | None = None) -> list[Bun
             except BundleError:
                 continue
             cards.setdefault(card.name, card)
-    fitting = (c for c in cards.values() if task in (None, c.task) and (system is None or system in c.systems))
+    fitting = (
+        c for c in cards.values() if task in (None, c.task) and (system is None or system in c.systems)
+    )
     return sorted(fitting, key=lambda card: card.name)
 
 
@@ -58,11 +60,14 @@ def find_bundle(name_or_path: str | None, task: str, system: str) -> BundleCard:
         everything = {card.name: card for card in list_bundles()}
         if name_or_path not in everything:
             known = ", ".join(everything) or "none"
-            raise BundleError(f"bundle: found {name_or_path!r}, installed are {known} (or give a bundle's folder)")
+            raise BundleError(
+                f"bundle: found {name_or_path!r}, installed are {known} (or give a bundle's folder)"
+            )
         card = everything[name_or_path]
     if card.task != task or system not in card.systems:
         raise BundleError(
-            f"bundle {card.name} serves task {card.task} with {', '.join(card.systems)}, not {task} with {system}"
+            f"bundle {card.name} serves task {card.task} with {', '.join(card.systems)}, "
+            f"not {task} with {system}"
         )
     return card
 
@@ -86,13 +91,17 @@ def verify_bundle(card: BundleCard) -> None:
         if not path.is_file():
             raise BundleError(f"bundle {card.name}: weight file {name} is missing in {card.path}")
         if (found := file_digest(path)) != expected:
-            raise BundleError(f"bundle {card.name}: {name} has sha256 {found[:12]}…, the card says {expected[:12]}…")
+            raise BundleError(
+                f"bundle {card.name}: {name} has sha256 {found[:12]}…, the card says {expected[:12]}…"
+            )
 
 
 def required_bundle(card: BundleCard) -> BundleCard:
     """Return the bundle that this one builds on, checked to be the very weights it was trained with."""
     if len(card.requires) != 1:
-        raise BundleError(f"bundle {card.name}: needs one required bundle, its card names {len(card.requires)}")
+        raise BundleError(
+            f"bundle {card.name}: needs one required bundle, its card names {len(card.requires)}"
+        )
     name, expected = next(iter(card.requires.items()))
     sibling = card.path.parent / name
     found = {c.name: c for c in list_bundles()}

@@ -12,6 +12,7 @@ from torch import nn
 from napari_vol2vol.bundles.card import BundleCard
 from napari_vol2vol.bundles.library import verify_bundle
 from napari_vol2vol.errors import BundleError
+from napari_vol2vol.networks.blocks import channels_last
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.unet import UNet, UNetConfig
 
@@ -19,7 +20,10 @@ from napari_vol2vol.networks.unet import UNet, UNetConfig
 def config_from_card(values: dict[str, Any]) -> UNetConfig:
     """Return the `UNetConfig` written in a card."""
     known = {f.name for f in fields(UNetConfig)}
-    return UNetConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known})
+    fitting: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known
+    }
+    return UNetConfig(**fitting)
 
 
 def _load(card: BundleCard, network: nn.Module, device: torch.device) -> None:
@@ -30,20 +34,21 @@ def _load(card: BundleCard, network: nn.Module, device: torch.device) -> None:
     try:
         network.load_state_dict({k: v.float() for k, v in state.items()})
     except RuntimeError as error:
-        raise BundleError(f"bundle {card.name}: weights do not fit the network of its card: {error}") from error
+        raise BundleError(
+            f"bundle {card.name}: weights do not fit the network of its card: {error}"
+        ) from error
     network.to(device).eval().requires_grad_(False)
 
 
 def load_unet(card: BundleCard, device: torch.device) -> UNet:
-    """Return the trained U-Net of a bundle (a plane model or a 3D regression), in evaluation mode, channels last."""
+    """Return the trained U-Net of a bundle (plane model or 3D regression): evaluation mode, channels last."""
     network = UNet(config_from_card(card.network))
     _load(card, network, device)
-    memory = torch.channels_last if network.config.dims == 2 else torch.channels_last_3d
-    return network.to(memory_format=memory)  # type: ignore[call-overload,no-any-return]
+    return channels_last(network, network.config.dims)
 
 
 def load_fusion(card: BundleCard, device: torch.device) -> FusionNetwork:
     """Return the trained fusion network of a bundle, in evaluation mode, channels last."""
     network = FusionNetwork(config_from_card(card.network))
     _load(card, network, device)
-    return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload,no-any-return]
+    return channels_last(network, 3)

@@ -28,7 +28,7 @@ class Preparing:
 
 @dataclass(frozen=True)
 class Started:
-    """Sampling begins: how many samples of how many steps, on what, and how much memory it was estimated to need."""
+    """Sampling begins: how many samples of how many steps, on what, and the memory it should need."""
 
     samples: int
     steps: int
@@ -38,11 +38,12 @@ class Started:
 
 @dataclass(frozen=True)
 class Progress:
-    """One unit of work is done. ``step`` counts from 1 when a step has finished; several events may share a step.
+    """One unit of work is done.
 
+    ``step`` counts from 1 when a step has finished; several events may share a step.
     ``fraction`` is of the whole run in [0, 1]; ``seconds_left`` is None until the first step has been timed.
-    ``residual`` is the relative data residual ``|A x0_hat - y| / |y|`` of the newest x̂0, ``psnr`` its PSNR in dB
-    against the reference (None without one); both are None on events between steps.
+    ``residual`` is the relative data residual ``|A x0_hat - y| / |y|`` of the newest x̂0, ``psnr`` its PSNR
+    in dB against the reference (None without one); both are None on events between steps.
     """
 
     sample: int
@@ -64,7 +65,7 @@ class SampleDone:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something the user should know, once: a step-down after out-of-memory, input outside the training range."""
+    """Something the user should know, once: a step-down after out-of-memory, an input outside training."""
 
     message: str
 
@@ -73,9 +74,10 @@ class Notice:
 class Done:
     """The run has ended by itself or was cancelled; what was finished is in ``volumes``.
 
-    ``volumes`` maps ``"x0"`` (the last sample), ``"mean"``, ``"uncertainty"`` (standard deviation, only for two or
-    more samples) and ``"error"`` (mean - reference, only with a reference) to volumes in physical units.
-    ``metrics`` holds figures against the reference, ``record`` the provenance that is written beside every file.
+    ``volumes`` maps ``"x0"`` (the last sample), ``"mean"``, ``"uncertainty"`` (standard deviation, only for
+    two or more samples) and ``"error"`` (mean - reference, only with a reference) to volumes in physical
+    units. ``metrics`` holds figures against the reference, ``record`` the provenance that is written beside
+    every file.
     """
 
     volumes: Mapping[str, Volume]
@@ -118,7 +120,7 @@ class SnapshotBox:
             self._snapshot = snapshot
 
     def take(self) -> Snapshot | None:
-        """Return the newest snapshot and empty the slot; None if nothing came since the last call (any thread)."""
+        """Return the newest snapshot and empty the slot; None if nothing came since (any thread)."""
         with self._lock:
             snapshot, self._snapshot = self._snapshot, None
         return snapshot

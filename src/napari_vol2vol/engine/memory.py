@@ -8,9 +8,9 @@ from math import prod
 
 from napari_vol2vol.networks.unet import UNetConfig
 
-#: Full volumes in float32 held during a run: y, base, plain, x_t, x̂0, two branches, statistics, snapshot copies.
+#: Full float32 volumes held during a run: y, base, plain, x_t, x̂0, two branches, statistics, snapshots.
 VOLUMES_HELD = 16
-#: Live activations of a U-Net call, in units of its first level's feature tensor (measured by `vol2vol bench`).
+#: Live activations of a U-Net call, in units of its first level's features (measured by `vol2vol bench`).
 ACTIVATIONS = 7.0
 
 
@@ -24,14 +24,18 @@ class Plan:
 
 
 def network_bytes(config: UNetConfig, shape: Sequence[int], itemsize: int) -> int:
-    """Return the estimated peak of one network call on a batch or volume of ``shape`` (all axes but channels)."""
+    """Return the estimated peak of one network call on ``shape`` (all axes but channels)."""
     cells = prod(shape) / config.stem**config.dims
     widest = config.channels[0] * 2
     return int(cells * widest * itemsize * ACTIVATIONS)
 
 
 def estimate_bytes(
-    shape: tuple[int, int, int], plan: Plan, itemsize: int, plane: UNetConfig | None, volume: UNetConfig | None
+    shape: tuple[int, int, int],
+    plan: Plan,
+    itemsize: int,
+    plane: UNetConfig | None,
+    volume: UNetConfig | None,
 ) -> int:
     """Return the estimated peak memory of a run in bytes, beyond what the process holds already."""
     total = prod(shape) * 4 * VOLUMES_HELD
@@ -52,11 +56,15 @@ def step_down(plan: Plan, depth: int) -> tuple[Plan, str] | None:
     """
     if plan.slice_batch > 4:
         smaller = max(4, plan.slice_batch // 4)
-        return replace(plan, slice_batch=smaller), f"{smaller} slices a network call instead of {plan.slice_batch}"
+        return replace(
+            plan, slice_batch=smaller
+        ), f"{smaller} slices a network call instead of {plan.slice_batch}"
     slab = plan.slab or depth
     if slab > 32:
         half = max(32, slab // 2 - slab // 2 % 16)
-        return replace(plan, slab=half), f"the 3D network sees slabs of {half} slices (its result changes slightly)"
+        return replace(
+            plan, slab=half
+        ), f"the 3D network sees slabs of {half} slices (its result changes slightly)"
     if plan.device != "cpu":
         return Plan(16, None, "cpu"), "the CPU instead of the GPU"
     return None

@@ -53,7 +53,7 @@ class Reference:
 
 
 class RunFolder:
-    """A folder for one run: ``sample-01.nii.gz`` ... at once when finished, then statistics and ``run.json``."""
+    """A folder for one run: ``sample-01.nii.gz`` ... at once, then statistics and ``run.json``."""
 
     def __init__(self, path: Path, job: Job) -> None:
         self.path = path
@@ -72,7 +72,11 @@ class RunFolder:
         return path
 
     def write_end(
-        self, volumes: Mapping[str, Volume], metrics: Mapping[str, float], record: Mapping[str, Any], cancelled: bool
+        self,
+        volumes: Mapping[str, Volume],
+        metrics: Mapping[str, float],
+        record: Mapping[str, Any],
+        cancelled: bool,
     ) -> None:
         """Write mean, uncertainty and error, then the record of the whole run."""
         for name in ("mean", "uncertainty", "error"):

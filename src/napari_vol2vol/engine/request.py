@@ -1,4 +1,4 @@
-"""The frozen request that makes a run: serialisable, hashable, written into the provenance of what it makes."""
+"""The frozen request that makes a run: serialisable, hashable, written into the provenance."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ PRECISIONS = ("auto", "bfloat16", "float32")
 class Translation:
     """What is asked for.
 
-    ``bundle`` is a bundle name, a folder, or None for the default of task and system. ``device`` is ``"auto"``
-    or a torch device; ``precision`` one of ``auto, bfloat16, float32``. ``eta`` is DDIM's stochasticity in [0, 1].
-    ``plane`` picks the plane of single-plane systems, ``factor`` the block (kz, ky, kx) of systems without a bundle.
-    ``slice_batch`` is the number of slices per 2D network call (None: chosen from the memory).
-    ``record_trajectory_mib`` is the cap in MiB of a float16 recording of x̂0 at every step (0: none).
+    ``bundle`` is a bundle name, a folder, or None for the default of task and system. ``device`` is
+    ``"auto"`` or a torch device; ``precision`` one of ``auto, bfloat16, float32``. ``eta`` is DDIM's
+    stochasticity in [0, 1]. ``plane`` picks the plane of single-plane systems, ``factor`` the block (kz, ky,
+    kx) of systems without a bundle. ``slice_batch`` is the number of slices per 2D network call (None: chosen
+    from the memory). ``record_trajectory_mib`` is the cap in MiB of a float16 recording of x̂0 at every step
+    (0: none).
 
     Raises
     ------
@@ -51,7 +52,9 @@ class Translation:
         for name, low, high in (("steps", 1, 1000), ("samples", 1, 1000), ("seed", 0, 2**63 - 1)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise SettingsError(f"{name}: found {value!r}, accepted is a whole number from {low} to {high}")
+                raise SettingsError(
+                    f"{name}: found {value!r}, accepted is a whole number from {low} to {high}"
+                )
         if self.solver not in SOLVERS:
             raise SettingsError(f"solver: found {self.solver!r}, accepted are {', '.join(SOLVERS)}")
         if self.precision not in PRECISIONS:
@@ -61,7 +64,9 @@ class Translation:
         if self.slice_batch is not None and self.slice_batch < 1:
             raise SettingsError(f"slice_batch: found {self.slice_batch}, accepted is 1 or more")
         if self.record_trajectory_mib < 0:
-            raise SettingsError(f"record_trajectory_mib: found {self.record_trajectory_mib}, accepted is 0 or more")
+            raise SettingsError(
+                f"record_trajectory_mib: found {self.record_trajectory_mib}, accepted is 0 or more"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values."""
@@ -72,8 +77,11 @@ class Translation:
         """Build a request from `as_dict` output; unknown fields raise `SettingsError`."""
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(values) - known):
-            raise SettingsError(f"translation: unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+            raise SettingsError(
+                f"translation: unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+            )
+        arguments: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**arguments)
 
     def digest(self) -> str:
         """Return a sha256 over the canonical JSON of the request."""

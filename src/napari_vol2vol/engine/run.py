@@ -30,7 +30,7 @@ DEFAULT_SLICE_BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run is expected to need. ``seconds`` is a rough figure from this machine's last runs, or None."""
+    """What a run is expected to need; ``seconds`` is rough, from this process's last runs, or None."""
 
     memory_bytes: int
     seconds: float | None
@@ -61,6 +61,11 @@ class Job:
         configs = [c for c in (self.plane_config, self.volume_config) if c is not None]
         return max([1, *(c.multiple for c in configs)])
 
+    @property
+    def speed_key(self) -> tuple[str, str | None, str]:
+        """What decides the speed of a step: system, bundle, device."""
+        return self.request.system, None if self.card is None else self.card.name, self.plan.device
+
     def memory_bytes(self, itemsize: int = 2) -> int:
         """Estimated peak memory in bytes."""
         return estimate_bytes(self.output_shape, self.plan, itemsize, self.plane_config, self.volume_config)
@@ -80,7 +85,9 @@ def resolve(request: Translation, source: Volume) -> Job:
     """
     task, system = get_task(request.task), get_system(request.system)
     if request.system not in task.systems:
-        raise SettingsError(f"system {request.system} does not serve task {task.name}; {', '.join(task.systems)} do")
+        raise SettingsError(
+            f"system {request.system} does not serve task {task.name}; {', '.join(task.systems)} do"
+        )
     card = find_bundle(request.bundle, request.task, request.system) if system.needs_bundle else None
     plane_config = volume_config = None
     if card is not None:
@@ -92,14 +99,16 @@ def resolve(request: Translation, source: Volume) -> Job:
     batch = request.slice_batch or DEFAULT_SLICE_BATCH.get(device.type, 16)
     factor = card.factor if card is not None else request.factor or DEFAULT_FACTOR
     if request.factor is not None and request.factor != factor:
-        raise SettingsError(f"factor: found {request.factor}, bundle {card and card.name} is for {factor} (z, y, x)")
+        raise SettingsError(
+            f"factor: found {request.factor}, bundle {card and card.name} is for {factor} (z, y, x)"
+        )
     return Job(request, source, card, factor, Plan(batch, None, str(device)), plane_config, volume_config)
 
 
 def estimate(request: Translation, source: Volume) -> Estimate:
     """Return memory, time and warnings of a run without reading weights; fast enough to call while typing."""
     job = resolve(request, source)
-    speed = _SPEEDS.get((request.system, job.card and job.card.name, job.plan.device))
+    speed = _SPEEDS.get(job.speed_key)
     steps, samples = run_length(request)
     seconds = None if speed is None else speed * steps * samples * prod(job.output_shape)
     warnings = check_fit(job.card, source) if job.card is not None else []
@@ -122,8 +131,9 @@ def translate(
 ) -> Generator[Event, None, None]:
     """Run a translation as a stream of events that ends with `Done`.
 
-    Not pulling pauses the run between network calls; closing the generator, or setting ``cancel``, ends it within
-    one. After ``cancel`` the stream still ends with ``Done(cancelled=True)`` holding what was finished.
+    Not pulling pauses the run between network calls; closing the generator, or setting ``cancel``, ends it
+    within one. After ``cancel`` the stream still ends with ``Done(cancelled=True)`` holding what was
+    finished.
 
     Parameters
     ----------
@@ -155,8 +165,7 @@ def translate(
         run = SamplingRun(job, task, emit, dtype, reference, box, cancel, folder, steps, samples)
         run.execute()
         if run.statistics.count == samples and not run.cancelled:
-            key = (request.system, job.card and job.card.name, job.plan.device)
-            _SPEEDS[key] = (time.monotonic() - begin) / (steps * samples * prod(job.output_shape))
+            _SPEEDS[job.speed_key] = (time.monotonic() - begin) / (steps * samples * prod(job.output_shape))
 
     try:
         yield from stream(work)

@@ -67,7 +67,14 @@ class SamplingRun:
         steps: int,
         samples: int,
     ) -> None:
-        self.job, self.task, self.emit, self.dtype, self.box, self.cancel = job, task, emit, dtype, box, cancel
+        self.job, self.task, self.emit, self.dtype, self.box, self.cancel = (
+            job,
+            task,
+            emit,
+            dtype,
+            box,
+            cancel,
+        )
         self.steps, self.samples = steps, samples
         self.plan = job.plan
         self.reference = Reference(reference) if reference is not None else None
@@ -132,8 +139,8 @@ class SamplingRun:
                 smaller = step_down(self.plan, measurement.base.shape[0])
                 if smaller is None:
                     raise OutOfMemoryError(
-                        f"{self.job.request.system} needs more memory than {self.plan.device} has, even in slabs of "
-                        f"{self.plan.slab} slices; choose a smaller volume or another device"
+                        f"{self.job.request.system} needs more memory than {self.plan.device} has, even in "
+                        f"slabs of {self.plan.slab} slices; choose a smaller volume or another device"
                     ) from error
                 self.plan, words = smaller
                 self._notice(f"out of memory: sample {sample} starts again with {words}")
@@ -158,7 +165,12 @@ class SamplingRun:
             z = bank.draw(0, shape, device)
             times = timesteps(self.steps)
             steps = sampler(
-                assembly.denoiser, z, times, assembly.schedule, lambda i: bank.draw(i, shape, device), eta=request.eta
+                assembly.denoiser,
+                z,
+                times,
+                assembly.schedule,
+                lambda i: bank.draw(i, shape, device),
+                eta=request.eta,
             )
             for i, step in enumerate(steps, start=1):
                 x = assembly.decode(step.x0_hat)
@@ -167,7 +179,7 @@ class SamplingRun:
         return x.cpu()
 
     def tick(self) -> None:
-        """Between network calls: let the consumer pause or close the run, and report progress now and then."""
+        """Between network calls: let the consumer pause or close the run; report progress now and then."""
         if self.cancel is not None and self.cancel.is_set():
             raise Stopped
         self.emit.check()
@@ -183,7 +195,9 @@ class SamplingRun:
         done = (self._sample - 1) * self.steps + min(self._step + inside, self.steps)
         fraction = done / (self.steps * self.samples)
         elapsed = time.monotonic() - self._began
-        return fraction, elapsed / fraction * (1 - fraction) if self._ticks_per_step and fraction > 0 else None
+        return fraction, elapsed / fraction * (
+            1 - fraction
+        ) if self._ticks_per_step and fraction > 0 else None
 
     def _step_done(self, step: int, x: Tensor, measurement: Measurement) -> None:
         self._ticks_per_step, self._ticks = max(1, self._ticks), 0
@@ -266,8 +280,10 @@ class SamplingRun:
             inputs=inputs,
             task=request.task,
             system=request.system,
-            bundle=None if card is None else {"name": card.name, "version": card.version, "weights": card.weights,
-                                              "requires": card.requires, "licence": card.licence},
+            bundle=None
+            if card is None
+            else {"name": card.name, "version": card.version, "weights": card.weights,
+                  "requires": card.requires, "licence": card.licence},
             settings=request.as_dict(),
             seed=request.seed,
             device=self.plan.device,

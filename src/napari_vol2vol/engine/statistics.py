@@ -23,8 +23,9 @@ class RunningStatistics:
             self._mean, self._squares = sample.astype(np.float32), np.zeros_like(sample, dtype=np.float32)
             return
         delta = sample - self._mean
-        self._mean = self._mean + delta / self.count
-        self._squares = self._squares + delta * (sample - self._mean)
+        mean = np.asarray(self._mean + delta / self.count, np.float32)
+        self._squares = self._squares + delta * (sample - mean)
+        self._mean = mean
 
     @property
     def mean(self) -> FloatArray | None:

@@ -1,7 +1,8 @@
 """Turn plain blocking work into a generator of events, with back-pressure and prompt cancel.
 
 The work runs in a thread of its own and hands each event over through a queue of one. So not pulling from the
-generator pauses the work at its next tick, closing it cancels the work there, and no network call needs to know.
+generator pauses the work at its next tick, closing it cancels the work there, and no network call needs to
+know.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Emitter(Generic[T]):
 def stream(work: Callable[[Emitter[T]], None]) -> Generator[T, None, None]:
     """Yield the events that ``work(emit)`` emits; its exceptions are raised here, in the consumer.
 
-    Closing the generator makes the next ``emit`` or ``check`` of the work raise `Cancelled`, and waits for it.
+    Closing the generator makes the next ``emit`` or ``check`` of the work raise `Cancelled`, and waits for
+    it.
     """
     emitter: Emitter[T] = Emitter()
     failure: list[BaseException] = []

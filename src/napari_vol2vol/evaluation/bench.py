@@ -11,17 +11,19 @@ from torch import Tensor
 
 from napari_vol2vol.engine.device import resolve_device, resolve_precision
 from napari_vol2vol.evaluation.super_resolution_table import peak_memory_gib
+from napari_vol2vol.networks.blocks import Network, channels_last
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.presets import fusion_unet, plane_unet
 from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.sampling.planes import Plane, apply_plane
 
 PLANES: tuple[Plane, ...] = ("axial", "sagittal")
+Call = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one denoising step (two planes, and the fusion network where named) on a cube of ``size`` voxels."""
+    """Seconds of one denoising step (two planes, or the fusion network) on a cube of ``size`` voxels."""
 
     preset: str
     what: str
@@ -36,7 +38,7 @@ class Timing:
         return self.plain_seconds / self.seconds
 
 
-def _timed(function: Callable[[], object], repeats: int) -> float:
+def _timed(function: Call, repeats: int) -> float:
     function()
     best = float("inf")
     for _ in range(repeats):
@@ -71,8 +73,18 @@ def bench(preset: str, size: int, device_name: str = "auto", *, repeats: int = 2
     """
     device = resolve_device(device_name)
     dtype = resolve_precision("auto", device)
-    plain_network = UNet(plane_unet(preset)).to(device).eval().requires_grad_(False)
-    ours = UNet(plane_unet(preset)).to(device, memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
+    for what, parts in (("two planes", _plane_parts), ("fusion", _fusion_parts)):
+        fast, plain = parts(preset, size, device, dtype)
+        yield Timing(preset, what, size, _timed(fast, repeats), _timed(plain, 1), peak_memory_gib())
+
+
+def _frozen(network: Network, device: torch.device) -> Network:
+    return network.to(device).eval().requires_grad_(False)
+
+
+def _plane_parts(preset: str, size: int, device: torch.device, dtype: torch.dtype) -> tuple[Call, Call]:
+    plain_network = _frozen(UNet(plane_unet(preset)), device)
+    ours = channels_last(_frozen(UNet(plane_unet(preset)), device), 2)
     inputs = torch.randn(2, size, size, size, device=device)
 
     def fast() -> object:
@@ -83,22 +95,21 @@ def bench(preset: str, size: int, device_name: str = "auto", *, repeats: int = 2
         with torch.inference_mode():
             return _plain_planes(plain_network, inputs)
 
-    seconds = _timed(fast, repeats)
-    yield Timing(preset, "two planes", size, seconds, _timed(plain, 1), peak_memory_gib())
-    del plain_network, ours
-    config = fusion_unet(preset)
-    network = FusionNetwork(config).to(device).eval().requires_grad_(False)
-    quick = FusionNetwork(config).to(device, memory_format=torch.channels_last_3d).eval().requires_grad_(False)  # type: ignore[call-overload]
-    x, branches = torch.randn(1, 1, size, size, size, device=device), torch.randn(1, 2, size, size, size, device=device)
+    return fast, plain
+
+
+def _fusion_parts(preset: str, size: int, device: torch.device, dtype: torch.dtype) -> tuple[Call, Call]:
+    plain_network = _frozen(FusionNetwork(fusion_unet(preset)), device)
+    ours = channels_last(_frozen(FusionNetwork(fusion_unet(preset)), device), 3)
+    x, branches = (torch.randn(1, channels, size, size, size, device=device) for channels in (1, 2))
     t = torch.full((1,), 0.5, device=device)
 
-    def fast_fusion() -> object:
+    def fast() -> object:
         with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            return quick(x, x, branches, t)
+            return ours(x, x, branches, t)
 
-    def plain_fusion() -> object:
+    def plain() -> object:
         with torch.inference_mode():
-            return network(x, x, branches, t)
+            return plain_network(x, x, branches, t)
 
-    seconds = _timed(fast_fusion, repeats)
-    yield Timing(preset, "fusion", size, seconds, _timed(plain_fusion, 1), peak_memory_gib())
+    return fast, plain

@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Fidelity:
-    """PSNR in dB and SSIM for the stated ``data_range``; MAE in the units of the volumes; over ``voxels`` voxels."""
+    """PSNR in dB and SSIM for the stated ``data_range``, MAE in the volumes' units, over ``voxels``."""
 
     psnr: float
     ssim: float
@@ -38,7 +38,13 @@ def ssim_map(x: FloatArray, reference: FloatArray, data_range: float) -> FloatAr
     from skimage.metrics import structural_similarity
 
     _, full = structural_similarity(
-        reference, x, data_range=data_range, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
+        reference,
+        x,
+        data_range=data_range,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
     )
     return np.asarray(full, np.float32)
 
@@ -62,7 +68,9 @@ def fidelity(
     """
     check_reference(volume, reference)
     if min(volume.shape) < 11:
-        raise VolumeError(f"{volume.name}: shape {volume.shape}, SSIM needs at least 11 voxels along each axis")
+        raise VolumeError(
+            f"{volume.name}: shape {volume.shape}, SSIM needs at least 11 voxels along each axis"
+        )
     peak = default_data_range(reference.data) if data_range is None else data_range
     inside = np.ones(volume.shape, bool)
     if mask is not None:
@@ -82,5 +90,5 @@ def fidelity(
 
 
 def mean_absolute_calibration_error(std: FloatArray, mean: FloatArray, reference: FloatArray) -> float:
-    """Return MACE, the mean of ``|sigma - |reference - mean||`` (Score-Fusion, eq. 5; Kuleshov et al. 2018)."""
+    """Return MACE, the mean of ``|sigma - |reference - mean||`` (Score-Fusion, eq. 5)."""
     return float(np.abs(std - np.abs(reference - mean)).mean())

@@ -27,8 +27,8 @@ SYSTEMS = ("trilinear", "smooth-inverse", "unet-3d", "palette", "tpdm", "score-f
 class Row:
     """One system on one volume. PSNR in dB with peak 1 (99.5th percentile of the whole volume); MACE x 1e4.
 
-    ``psnr_single`` is the mean over the samples of each sample's own PSNR, ``psnr_std`` their standard deviation;
-    ``seconds`` per sample; ``peak_gib`` is the process's peak resident memory so far.
+    ``psnr_single`` is the mean over the samples of each sample's own PSNR, ``psnr_std`` their standard
+    deviation; ``seconds`` per sample; ``peak_gib`` is the process's peak resident memory so far.
     """
 
     volume: str
@@ -46,8 +46,9 @@ class Row:
 
 
 def central_block(volume: Volume, size: int | None, *, scaled: bool = True) -> Volume:
-    """Return the central cube of ``size`` voxels (None: all), clipped to the whole volume's 99.5th percentile = 1.
+    """Return the central cube of ``size`` voxels (None: all), in units of the 99.5th percentile.
 
+    That percentile is the whole volume's; it becomes 1, and what lies outside [0, 1] is clipped.
     ``scaled=False`` keeps the values as they are.
     """
     data = volume.data
@@ -75,7 +76,10 @@ def measure(truth: Volume, system: str, *, samples: int, seed: int = 0, **settin
     """
     low = get_task("super-resolution").degrade(truth)
     request = Translation(
-        system=system, samples=samples if get_system(system).stochastic else 1, seed=seed, **settings  # type: ignore[arg-type]
+        system=system,
+        samples=samples if get_system(system).stochastic else 1,
+        seed=seed,
+        **settings,  # type: ignore[arg-type]
     )
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -92,8 +96,9 @@ def measure(truth: Volume, system: str, *, samples: int, seed: int = 0, **settin
         mace = 1e4 * mean_absolute_calibration_error(std.data, done.volumes["mean"].data, truth.data)
     psnrs, ssims = np.array([s[0] for s in singles]), np.array([s[1] for s in singles])
     return Row(
-        truth.name, system, len(singles), float(psnrs.mean()), float(psnrs.std(ddof=1)) if len(psnrs) > 1 else 0.0,
-        float(ssims.mean()), mean[0], mean[1], mace, done.metrics["data_residual"], seconds, peak_memory_gib(),
+        truth.name, system, len(singles), float(psnrs.mean()),
+        float(psnrs.std(ddof=1)) if len(psnrs) > 1 else 0.0, float(ssims.mean()),
+        mean[0], mean[1], mace, done.metrics["data_residual"], seconds, peak_memory_gib(),
     )  # fmt: skip
 
 
@@ -114,8 +119,8 @@ def table(
 def as_markdown(rows: Sequence[Row]) -> str:
     """Return the rows as a table, with the mean over the volumes at the end where there are several."""
     lines = [
-        "| volume | system | PSNR single ± std | SSIM single | PSNR mean of N | SSIM mean | MACE ×1e4 | data residual "
-        "| s / sample | peak GiB |",
+        "| volume | system | PSNR single ± std | SSIM single | PSNR mean of N | SSIM mean | MACE ×1e4 "
+        "| data residual | s / sample | peak GiB |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     lines += [_line(asdict(row)) for row in rows]
@@ -129,9 +134,21 @@ def as_markdown(rows: Sequence[Row]) -> str:
 
 
 def _mean_row(rows: list[dict[str, object]]) -> dict[str, object]:
-    mean: dict[str, object] = {"volume": "**mean**", "system": rows[0]["system"], "samples": rows[0]["samples"]}
-    for key in ("psnr_single", "psnr_std", "ssim_single", "psnr_mean", "ssim_mean", "data_residual", "seconds"):
-        mean[key] = float(np.mean([row[key] for row in rows]))  # type: ignore[arg-type]
+    mean: dict[str, object] = {
+        "volume": "**mean**",
+        "system": rows[0]["system"],
+        "samples": rows[0]["samples"],
+    }
+    for key in (
+        "psnr_single",
+        "psnr_std",
+        "ssim_single",
+        "psnr_mean",
+        "ssim_mean",
+        "data_residual",
+        "seconds",
+    ):
+        mean[key] = float(np.mean([row[key] for row in rows]))
     values = [row["mace"] for row in rows]
     mean["mace"] = None if None in values else float(np.mean(values))  # type: ignore[arg-type]
     mean["peak_gib"] = max(float(row["peak_gib"]) for row in rows)  # type: ignore[arg-type]
@@ -144,6 +161,6 @@ def _line(row: dict[str, object]) -> str:
     mean = f"{r['psnr_mean']:.2f} | {r['ssim_mean']:.3f}" if r["samples"] != 1 else "– | –"
     mace = "–" if r["mace"] is None else f"{r['mace']:.0f}"
     return (
-        f"| {r['volume']} | {r['system']} | {r['psnr_single']:.2f}{spread} | {r['ssim_single']:.3f} | {mean} | {mace} "
-        f"| {r['data_residual']:.0e} | {r['seconds']:.1f} | {r['peak_gib']:.1f} |"
+        f"| {r['volume']} | {r['system']} | {r['psnr_single']:.2f}{spread} | {r['ssim_single']:.3f} | {mean} "
+        f"| {mace} | {r['data_residual']:.0e} | {r['seconds']:.1f} | {r['peak_gib']:.1f} |"
     )

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def channels_last(network: Network, dims: int) -> Network:
+    """Return the network with the weights of its convolutions in channels-last memory (``dims`` 2 or 3)."""
+    memory = torch.channels_last if dims == 2 else torch.channels_last_3d
+    return network.to(memory_format=memory)  # type: ignore[call-overload,no-any-return]
 
 
 def conv(dims: int, c_in: int, c_out: int, kernel: int = 3, stride: int = 1) -> nn.Module:
@@ -28,7 +38,7 @@ def groups(channels: int) -> int:
 
 
 def space_to_depth(x: Tensor, factor: int) -> Tensor:
-    """Move blocks of ``factor`` pixels an axis into channels: `(N, C, *S)` to `(N, C * factor^dims, *S / factor)`."""
+    """Move blocks of pixels into channels: `(N, C, *S)` to `(N, C * factor^dims, *S / factor)`."""
     if factor == 1:
         return x
     if x.ndim == 4:
@@ -63,12 +73,14 @@ class TimeEmbedding(nn.Module):
         self.label = nn.Embedding(labels, width) if labels else None
 
     def forward(self, t: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return `(N, width)` for ``t`` of shape `(N,)` and, where the network has labels, ``label`` of shape `(N,)`."""
+        """Return `(N, width)` for ``t`` `(N,)` and, where the network has labels, ``label`` `(N,)`."""
         half = self.base // 2
-        rates = torch.exp(-math.log(10_000.0) * torch.arange(half, device=t.device, dtype=torch.float32) / half)
+        rates = torch.exp(
+            -math.log(10_000.0) * torch.arange(half, device=t.device, dtype=torch.float32) / half
+        )
         angles = 1000.0 * t.float()[:, None] * rates[None]
         sinusoid = torch.cat([angles.sin(), angles.cos()], dim=1)
-        embedding: Tensor = self.mlp(sinusoid.to(self.mlp[0].weight.dtype))
+        embedding: Tensor = self.mlp(sinusoid.to(next(self.mlp.parameters()).dtype))
         if self.label is not None:
             if label is None:
                 raise ValueError("this network is conditioned on a plane: label is missing")
@@ -77,13 +89,13 @@ class TimeEmbedding(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """Residual block: ``convs`` times (group norm, SiLU, convolution), time scale and shift after the first."""
+    """Residual block: ``convs`` times (norm, SiLU, convolution), time scale and shift after the first."""
 
     def __init__(self, dims: int, c_in: int, c_out: int, embedding: int, convs: int = 2) -> None:
         super().__init__()
         widths = [c_in] + [c_out] * convs
         self.norms = nn.ModuleList(nn.GroupNorm(groups(c), c) for c in widths[:-1])
-        self.convs = nn.ModuleList(conv(dims, a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.convs = nn.ModuleList(conv(dims, a, b) for a, b in pairwise(widths))
         zeroed(self.convs[-1])
         self.affine = nn.Linear(embedding, 2 * c_out)
         self.skip = conv(dims, c_in, c_out, kernel=1) if c_in != c_out else nn.Identity()

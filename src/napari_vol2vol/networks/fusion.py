@@ -1,4 +1,4 @@
-"""The fusion head of Score-Fusion: a 3D network that weighs the plane models and adds what only 3D context shows."""
+"""The fusion head of Score-Fusion: a 3D network weighs the plane models and adds what only 3D shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_vol2vol.networks.unet import UNet, UNetConfig
 
 @dataclass(frozen=True)
 class Fused:
-    """Fused prediction `(N, 1, D, H, W)`, weight per branch `(N, B, D, H, W)` summing to 1, and residual R."""
+    """Fused prediction `(N, 1, D, H, W)`, weights `(N, B, D, H, W)` that sum to 1, and residual R."""
 
     prediction: Tensor
     weights: Tensor
@@ -23,8 +23,9 @@ class Fused:
 class FusionNetwork(nn.Module):
     """Score-Fusion, eq. 4: ``eps = (0.5 + w) eps_a + (0.5 - w) eps_b + lambda R``.
 
-    The last convolution of the U-Net is zero, so an untrained network returns the exact average of its branches.
-    Since the weights sum to one, the same formula holds for ε-, x0- and v-predictions of the branches.
+    The last convolution of the U-Net is zero, so an untrained network returns the exact average of its
+    branches. Since the weights sum to one, the same formula holds for ε-, x0- and v-predictions of the
+    branches.
     """
 
     def __init__(self, config: UNetConfig) -> None:

@@ -11,12 +11,19 @@ PLANE_LABELS = 3  # axial, coronal, sagittal
 def plane_unet(preset: str, conditions: int = 1) -> UNetConfig:
     """Return the 2D network of a preset for ``conditions`` condition channels beside x_t.
 
-    ``paper`` is table 11 of Score-Fusion; ``compact`` keeps wide channels at half resolution, which is what a CPU
-    runs fastest (measured by `vol2vol bench`), and one set of weights for all planes.
+    ``paper`` is table 11 of Score-Fusion; ``compact`` keeps wide channels at half resolution, which is what a
+    CPU runs fastest (measured by `vol2vol bench`), and one set of weights for all planes.
     """
     if preset == "paper":
         return UNetConfig(
-            2, 1 + conditions, 1, (64, 128, 256, 512), (2, 2, 2, 3), (2, 2, 2, 2), middle_blocks=2, convs_per_block=3
+            2,
+            1 + conditions,
+            1,
+            (64, 128, 256, 512),
+            (2, 2, 2, 3),
+            (2, 2, 2, 2),
+            middle_blocks=2,
+            convs_per_block=3,
         )
     if preset == "paper-small":
         return UNetConfig(2, 1 + conditions, 1, (32, 64, 128, 256), (2, 2, 2, 2), (2, 2, 2, 2))
@@ -27,7 +34,9 @@ def plane_unet(preset: str, conditions: int = 1) -> UNetConfig:
     raise SettingsError(f"2D network preset: found {preset!r}, accepted are paper, paper-small, compact")
 
 
-def fusion_unet(preset: str, conditions: int = 1, branches: int = 2, inject: tuple[int, ...] = ()) -> UNetConfig:
+def fusion_unet(
+    preset: str, conditions: int = 1, branches: int = 2, inject: tuple[int, ...] = ()
+) -> UNetConfig:
     """Return the 3D fusion network of a preset: x_t, conditions and one prediction a branch in, w and R out.
 
     ``paper`` and ``paper-small`` are tables 12 and 13 of Score-Fusion; the small one injects no 2D features.

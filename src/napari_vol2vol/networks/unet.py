@@ -1,4 +1,4 @@
-"""The U-Net of Score-Fusion (tables 11 to 13), in two or three dimensions, with an optional space-to-depth stem."""
+"""The U-Net of Score-Fusion (tables 11 to 13), in 2D or 3D, with an optional space-to-depth stem."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from napari_vol2vol.networks.blocks import ResBlock, TimeEmbedding, conv, depth_to_space, groups, space_to_depth, zeroed
+from napari_vol2vol.networks.blocks import (
+    ResBlock,
+    TimeEmbedding,
+    conv,
+    depth_to_space,
+    groups,
+    space_to_depth,
+    zeroed,
+)
 
 
 @dataclass(frozen=True)
@@ -17,7 +25,8 @@ class UNetConfig:
     """Widths and depths of a U-Net.
 
     ``stem`` is the space-to-depth factor in front of the first convolution; ``encoder_blocks`` and
-    ``decoder_blocks`` count residual blocks per level; ``labels`` is the number of plane labels (0: unconditional).
+    ``decoder_blocks`` count residual blocks per level; ``labels`` is the number of plane labels (0:
+    unconditional).
     """
 
     dims: int
@@ -41,11 +50,13 @@ class UNetConfig:
 
 
 class Alignment(nn.Module):
-    """MLP alignment (Score-Fusion, 3.3): per-voxel two-layer perceptron from 2D features to the width of a 3D level."""
+    """MLP alignment (Score-Fusion, 3.3): per voxel, from 2D features to the width of a 3D level."""
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(conv(3, c_in, c_out, kernel=1), nn.SiLU(), zeroed(conv(3, c_out, c_out, kernel=1)))
+        self.layers = nn.Sequential(
+            conv(3, c_in, c_out, kernel=1), nn.SiLU(), zeroed(conv(3, c_out, c_out, kernel=1))
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         """Return `(N, c_out, D, H, W)`."""
@@ -77,7 +88,9 @@ class UNet(nn.Module):
         self.middle = nn.ModuleList(block(width, width) for _ in range(config.middle_blocks))
         self.up, self.decoder = nn.ModuleList(), nn.ModuleList()
         for level, (out, count) in reversed(list(enumerate(zip(c, config.decoder_blocks, strict=True)))):
-            self.decoder.append(nn.ModuleList(block(width + out if i == 0 else out, out) for i in range(count)))
+            self.decoder.append(
+                nn.ModuleList(block(width + out if i == 0 else out, out) for i in range(count))
+            )
             width = out
             if level > 0:
                 self.up.append(conv(d, out, c[level - 1]))

@@ -1,8 +1,9 @@
 """Procedural multi-contrast heads by domain randomisation of the ICBM 152 tissue maps.
 
-Every head is a random affine and elastic deformation of the template's tissue probabilities, painted with random
-tissue intensities in a physically plausible order for its contrast, with cortical texture, bias field, optional
-lesions with oedema, limited resolution and Rician noise (after the recipe of SynthSeg, Billot et al. 2023).
+Every head is a random affine and elastic deformation of the template's tissue probabilities, painted with
+random tissue intensities in a physically plausible order for its contrast, with cortical texture, bias field,
+optional lesions with oedema, limited resolution and Rician noise (after the recipe of SynthSeg, Billot et al.
+2023).
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ Contrast = Literal["T1w", "T1ce", "T2w", "FLAIR"]
 
 TISSUES = ("csf", "gm", "wm", "bone", "soft", "fat")
 
-# Mean intensity per tissue, 0 to 1, then lesion core, enhancing rim and oedema; the orders are those of 3 T scans.
+# Mean intensity per tissue, 0 to 1, then lesion core, enhancing rim and oedema; ordered as at 3 T.
 _INTENSITIES: dict[str, dict[str, float]] = {
-    "T1w": {"csf": 0.14, "gm": 0.46, "wm": 0.68, "bone": 0.10, "soft": 0.42, "fat": 0.92, "core": 0.32, "rim": 0.46,
-            "oedema": 0.42},
-    "T1ce": {"csf": 0.14, "gm": 0.46, "wm": 0.66, "bone": 0.10, "soft": 0.46, "fat": 0.92, "core": 0.30, "rim": 0.95,
-             "oedema": 0.40},
-    "T2w": {"csf": 0.95, "gm": 0.58, "wm": 0.40, "bone": 0.08, "soft": 0.36, "fat": 0.72, "core": 0.85, "rim": 0.70,
-            "oedema": 0.80},
-    "FLAIR": {"csf": 0.10, "gm": 0.58, "wm": 0.46, "bone": 0.08, "soft": 0.42, "fat": 0.80, "core": 0.45, "rim": 0.85,
-              "oedema": 0.90},
+    "T1w": {"csf": 0.14, "gm": 0.46, "wm": 0.68, "bone": 0.10, "soft": 0.42, "fat": 0.92,
+            "core": 0.32, "rim": 0.46, "oedema": 0.42},
+    "T1ce": {"csf": 0.14, "gm": 0.46, "wm": 0.66, "bone": 0.10, "soft": 0.46, "fat": 0.92,
+             "core": 0.30, "rim": 0.95, "oedema": 0.40},
+    "T2w": {"csf": 0.95, "gm": 0.58, "wm": 0.40, "bone": 0.08, "soft": 0.36, "fat": 0.72,
+            "core": 0.85, "rim": 0.70, "oedema": 0.80},
+    "FLAIR": {"csf": 0.10, "gm": 0.58, "wm": 0.46, "bone": 0.08, "soft": 0.42, "fat": 0.80,
+              "core": 0.45, "rim": 0.85, "oedema": 0.90},
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Anatomy:
-    """One deformed head: tissue probabilities `(6, z, y, x)` in `TISSUES` order, lesion maps, and cortical texture."""
+    """One deformed head: tissues `(6, z, y, x)` in `TISSUES` order, lesion maps, cortical texture."""
 
     tissues: FloatArray
     core: FloatArray
@@ -54,7 +55,9 @@ def _template() -> FloatArray:
     return (data.transpose(3, 2, 1, 0) / np.float32(250)).astype(np.float32)
 
 
-def _smooth_field(rng: np.random.Generator, shape: tuple[int, ...], cells: int, amplitude: float) -> FloatArray:
+def _smooth_field(
+    rng: np.random.Generator, shape: tuple[int, ...], cells: int, amplitude: float
+) -> FloatArray:
     """Return a smooth random field: cubic upsampling of a coarse normal grid."""
     coarse = rng.normal(0, amplitude, (cells,) * 3).astype(np.float32)
     zoomed = ndimage.zoom(coarse, [(n + 1) / cells for n in shape], order=3, mode="nearest")
@@ -75,7 +78,9 @@ def _coordinates(rng: np.random.Generator, shape: tuple[int, int, int]) -> Float
     matrix = matrix @ np.diag(1 / scale)
     centre_in, centre_out = np.array(_template().shape[1:]) / 2, np.array(shape) / 2
     grid = np.stack(np.meshgrid(*[np.arange(n, dtype=np.float32) for n in shape], indexing="ij"))
-    moved = np.tensordot(matrix.astype(np.float32), grid - centre_out[:, None, None, None].astype(np.float32), 1)
+    moved = np.tensordot(
+        matrix.astype(np.float32), grid - centre_out[:, None, None, None].astype(np.float32), 1
+    )
     moved += (centre_in + rng.normal(0, 4, 3))[:, None, None, None].astype(np.float32)
     for axis in range(3):
         moved[axis] += _smooth_field(rng, shape, 5, 3.0) + _smooth_field(rng, shape, 11, 0.9)
@@ -89,7 +94,9 @@ def _lesion(rng: np.random.Generator, tissues: FloatArray) -> tuple[FloatArray, 
     centre = candidates[rng.integers(len(candidates))] if len(candidates) else np.array(shape) // 2
     radius = rng.uniform(5, 16)
     grid = np.ogrid[tuple(slice(0, n) for n in shape)]
-    distance = np.sqrt(sum((g - c) ** 2 * s for g, c, s in zip(grid, centre, rng.uniform(0.7, 1.4, 3), strict=True)))
+    distance = np.sqrt(
+        sum((g - c) ** 2 * s for g, c, s in zip(grid, centre, rng.uniform(0.7, 1.4, 3), strict=True))
+    )
     distance = (distance + _smooth_field(rng, shape, 14, 2.0)).astype(np.float32)
     brain = tissues[:3].sum(0)
 
@@ -105,7 +112,7 @@ def _lesion(rng: np.random.Generator, tissues: FloatArray) -> tuple[FloatArray, 
 def make_anatomy(
     seed: int, shape: tuple[int, int, int] = (160, 192, 160), *, lesion: bool | None = None
 ) -> Anatomy:
-    """Return a random head of ``shape`` (z, y, x) voxels of 1 mm; ``lesion=None`` plants one in every third head."""
+    """Return a random head of ``shape`` (z, y, x) voxels of 1 mm; ``lesion=None`` plants one in a third."""
     rng = np.random.default_rng(seed)
     positions = _coordinates(rng, shape)
     tissues = np.stack([ndimage.map_coordinates(m, positions, order=1, mode="constant") for m in _template()])
@@ -116,7 +123,8 @@ def make_anatomy(
     if lesion or (lesion is None and rng.random() < 1 / 3):
         core, rim, oedema = _lesion(rng, tissues)
     texture = sum(
-        ndimage.gaussian_filter(rng.normal(size=shape).astype(np.float32), s) * s**1.5 for s in (0.7, 1.5, 3.0)
+        ndimage.gaussian_filter(rng.normal(size=shape).astype(np.float32), s) * s**1.5
+        for s in (0.7, 1.5, 3.0)
     )
     return Anatomy(tissues.astype(np.float32), core, rim, oedema, np.asarray(texture, np.float32))
 
@@ -127,7 +135,8 @@ def paint(anatomy: Anatomy, contrast: Contrast, seed: int, *, noise: float | Non
     Parameters
     ----------
     noise : float, optional
-        Standard deviation of the complex noise behind the Rician magnitude; random in [0.005, 0.04] by default.
+        Standard deviation of the complex noise behind the Rician magnitude; random in [0.005, 0.04] by
+        default.
     """
     rng = np.random.default_rng([seed, list(_INTENSITIES).index(contrast)])
     means = {k: v * rng.uniform(0.88, 1.12) for k, v in _INTENSITIES[contrast].items()}

@@ -1,4 +1,4 @@
-"""Linear measurements `y = A x`: every `Operator` has unit norm and an exact adjoint; none imports a network."""
+"""Linear measurements `y = A x`: every `Operator` has unit norm and an exact adjoint."""
 
 from napari_vol2vol.physics.block_average import BlockAverage
 from napari_vol2vol.physics.operator import Operator

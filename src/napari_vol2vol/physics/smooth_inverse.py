@@ -1,4 +1,4 @@
-"""The smooth volume that a block average came from: minimum-gradient interpolation that honours the measurement."""
+"""Minimum-gradient interpolation of block means that honours the measurement."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ def _upsampling_matrix(cells: int, factor: int) -> Tensor:
 def smooth_inverse(low: Tensor, factor: tuple[int, int, int]) -> Tensor:
     """Upsample block means to the smoothest volume whose block means they are.
 
-    Along each axis this is the minimiser of the squared gradient under the cell-mean constraint (a mass-preserving
-    quadratic spline); the separable product keeps the constraint exactly in 3D. Against trilinear interpolation it
-    gains 1.0 dB on raw T1 brains and 2.5 dB on `colin27` (4x, 128^3), with no network at all.
+    Along each axis this is the minimiser of the squared gradient under the cell-mean constraint (a
+    mass-preserving quadratic spline); the separable product keeps the constraint exactly in 3D. Against
+    trilinear interpolation it gains 1.0 dB on raw T1 brains and 2.5 dB on `colin27` (4x, 128^3), with no
+    network at all.
 
     Parameters
     ----------

@@ -61,11 +61,13 @@ def plane_denoiser(model: PlaneModel) -> Denoiser:
     return denoise
 
 
-def averaged(denoisers: Mapping[str, Denoiser], weights: Sequence[float] | None = None, tap: Tap = no_tap) -> Denoiser:
+def averaged(
+    denoisers: Mapping[str, Denoiser], weights: Sequence[float] | None = None, tap: Tap = no_tap
+) -> Denoiser:
     """Average denoisers in x̂0 space on the *same* x_t (TPDM, TOSM).
 
-    Averaging estimates keeps the variance of samples; averaging noisy samples of separate runs would shrink their
-    standard deviation to 1/sqrt(planes).
+    Averaging estimates keeps the variance of samples; averaging noisy samples of separate runs would shrink
+    their standard deviation to 1/sqrt(planes).
 
     Parameters
     ----------
@@ -106,7 +108,9 @@ def fused(
         first.tick()
         (x_t, condition, branches), features = volumes[:3], volumes[3:]
         times = torch.full((1,), t, device=x_t.device, dtype=torch.float32)
-        out = network(x_t[None], condition[None], branches[None], times, [f[None] for f in features], fusion_lambda)
+        out = network(
+            x_t[None], condition[None], branches[None], times, [f[None] for f in features], fusion_lambda
+        )
         return [out.prediction[0].float(), out.weights[0].float(), out.residual[0].float()]
 
     def denoise(x_t: Tensor, t: float) -> Tensor:

@@ -14,7 +14,7 @@ DIFFUSED = ("residual", "image")
 
 @dataclass(frozen=True)
 class Latent:
-    """The affine map ``x = base + scale * z`` between the image x in model space and the diffused variable z."""
+    """The affine map ``x = base + scale * z`` between image x (model space) and diffused variable z."""
 
     base: Tensor | float
     scale: float

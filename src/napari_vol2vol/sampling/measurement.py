@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from napari_vol2vol.physics.operator import Operator
@@ -11,7 +12,7 @@ from napari_vol2vol.physics.operator import Operator
 
 @dataclass(frozen=True)
 class IntensityMap:
-    """The affine map between physical units and model space: ``physical = offset + scale * (model + 1) / 2``."""
+    """Between physical units and model space: ``physical = offset + scale * (model + 1) / 2``."""
 
     offset: float
     scale: float
@@ -50,14 +51,19 @@ class Measurement:
     intensity: IntensityMap
     crop: tuple[slice, slice, slice]
 
-    def to(self, device: object) -> Measurement:
+    def to(self, device: torch.device | str) -> Measurement:
         """Return the same measurement with its tensors on a device."""
         return Measurement(
-            self.y.to(device), self.operator, self.base.to(device), self.plain.to(device), self.intensity, self.crop  # type: ignore[call-overload]
+            self.y.to(device),
+            self.operator,
+            self.base.to(device),
+            self.plain.to(device),
+            self.intensity,
+            self.crop,
         )
 
     def relative_residual(self, x: Tensor) -> float:
-        """Return ``|A x - y| / |y|`` for a volume in model space (physical zero is where intensity maps it)."""
+        """Return ``|A x - y| / |y|`` of a volume in model space, computed in physical units."""
         physical_y = self.intensity.to_physical(self.y / self._gain)
         physical = self.intensity.to_physical(self.operator(x) / self._gain)
         return float((physical - physical_y).norm() / physical_y.norm().clamp(min=1e-30))

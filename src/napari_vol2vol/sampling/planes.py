@@ -32,7 +32,7 @@ def as_volume(slices: Tensor, plane: Plane) -> Tensor:
 
 @dataclass(frozen=True)
 class PlaneOutput:
-    """Prediction `(D, H, W)` of one plane model, and its pooled features `(F, D / s, H / s, W / s)` per level."""
+    """Prediction `(D, H, W)` of a plane model; pooled features `(F, D / s, H / s, W / s)` per level."""
 
     prediction: Tensor
     features: tuple[Tensor, ...] = ()
@@ -56,8 +56,8 @@ def apply_plane(
 ) -> PlaneOutput:
     """Run a 2D network over all slices of a plane.
 
-    Memory is constant in the number of slices but for the outputs. Each slice is computed on its own, so the result
-    does not depend on ``slice_batch`` (up to rounding of the kernels a batch size selects).
+    Memory is constant in the number of slices but for the outputs. Each slice is computed on its own, so the
+    result does not depend on ``slice_batch`` (up to rounding of the kernels a batch size selects).
 
     Parameters
     ----------
@@ -67,9 +67,11 @@ def apply_plane(
         x_t and the conditions.
     t : float, in [0, 1]
     slice_batch : int
-        Slices a network call; rounded up to the largest of ``feature_scales`` so that pooling never straddles calls.
+        Slices a network call; rounded up to the largest of ``feature_scales`` so that pooling never straddles
+        calls.
     feature_scales : sequence of int
-        For each encoder level whose features are wanted, its downsampling; slices are pooled by the same factor.
+        For each encoder level whose features are wanted, its downsampling; slices are pooled by the same
+        factor.
     """
     step = max([slice_batch, *feature_scales])
     step -= step % max([1, *feature_scales])

@@ -6,6 +6,7 @@ Notation: ``x_t = alpha x_0 + sigma eps``; times run from 1 (noise) down to 0 (v
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -41,7 +42,7 @@ def ddim(
 ) -> Iterator[Step]:
     """DDIM (Song et al. 2021, eq. 12): deterministic for ``eta = 0``, ancestral for ``eta = 1``."""
     levels = _coefficients(schedule, times)
-    for i, ((a, s), (a_next, s_next)) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+    for i, ((a, s), (a_next, s_next)) in enumerate(pairwise(levels)):
         x0_hat = denoiser(x, float(times[i]))
         yield Step(float(times[i]), x, x0_hat)
         epsilon = (x - a * x0_hat) / s
@@ -54,10 +55,10 @@ def ddim(
 def ddpm(
     denoiser: Denoiser, x: Tensor, times: Tensor, schedule: Schedule, noise: Noise, *, eta: float = 1.0
 ) -> Iterator[Step]:
-    """Ancestral sampling of DDPM (Ho et al. 2020, eq. 7) on any subset of its time steps; ``eta`` is ignored."""
+    """Ancestral sampling of DDPM (Ho et al. 2020, eq. 7) on any subset of its steps; ignores ``eta``."""
     del eta
     levels = _coefficients(schedule, times)
-    for i, ((a, s), (a_next, s_next)) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+    for i, ((a, s), (a_next, s_next)) in enumerate(pairwise(levels)):
         x0_hat = denoiser(x, float(times[i]))
         yield Step(float(times[i]), x, x0_hat)
         ratio = a / a_next
@@ -74,7 +75,7 @@ def dpmpp_2m(
     levels = _coefficients(schedule, times)
     previous: Tensor | None = None
     h_last = 0.0
-    for i, ((a, s), (a_next, s_next)) in enumerate(zip(levels[:-1], levels[1:], strict=True)):
+    for i, ((a, s), (a_next, s_next)) in enumerate(pairwise(levels)):
         x0_hat = denoiser(x, float(times[i]))
         yield Step(float(times[i]), x, x0_hat)
         if s_next == 0:

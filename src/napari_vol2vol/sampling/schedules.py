@@ -26,7 +26,8 @@ def vp_linear(
 ) -> tuple[Tensor, Tensor]:
     """Variance-preserving schedule with linear betas (DDPM; Score-Fusion, table 9).
 
-    ``t = i / timesteps`` gives exactly ``alpha_bar_i = prod(1 - beta)``; between them log alpha_bar is linear.
+    ``t = i / timesteps`` gives exactly ``alpha_bar_i = prod(1 - beta)``; between them log alpha_bar is
+    linear.
 
     Returns
     -------

@@ -11,19 +11,26 @@ Run = Callable[[list[Tensor]], list[Tensor]]
 
 
 def in_slabs(
-    run: Run, volumes: Sequence[Tensor], scales: Sequence[int], slab: int | None, multiple: int, halo: int = 16
+    run: Run,
+    volumes: Sequence[Tensor],
+    scales: Sequence[int],
+    slab: int | None,
+    multiple: int,
+    halo: int = 16,
 ) -> list[Tensor]:
     """Apply ``run`` to axial slabs with a halo on both sides and join the middles.
 
     Exact for networks whose reach is within the halo; group normalisation sees the slab instead of the whole
-    volume, so a network that has it agrees only approximately. That is why slabs are a step-down, not the default.
+    volume, so a network that has it agrees only approximately. That is why slabs are a step-down, not the
+    default.
 
     Parameters
     ----------
     volumes : sequence of Tensor, shape (C, D / scale, H / scale, W / scale)
         Inputs on grids coarser by ``scales``; the first has scale 1.
     slab : int or None
-        Axial slices of a slab on the full grid, a multiple of ``multiple``; None runs the whole volume at once.
+        Axial slices of a slab on the full grid, a multiple of ``multiple``; None runs the whole volume at
+        once.
     multiple : int
         What ``D`` and the slab must be divisible by; the halo is rounded up to it.
     """

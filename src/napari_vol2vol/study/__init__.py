@@ -1,0 +1,1 @@
+"""Reader studies: design, store, statistics, report (to come)."""

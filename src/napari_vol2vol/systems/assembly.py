@@ -22,7 +22,7 @@ from napari_vol2vol.sampling.schedules import Schedule, make_schedule
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a system may use; ``slab`` is the number of axial slices a 3D network sees at once (None: all)."""
+    """Everything a system may use; ``slab`` is the axial slices a 3D network sees at once (None: all)."""
 
     measurement: Measurement
     card: BundleCard | None
@@ -83,5 +83,7 @@ def plane_models(context: Context, card: BundleCard, network: UNet, schedule: Sc
 def finish(context: Context, denoiser: Denoiser, latent: Latent, schedule: Schedule) -> Assembly:
     """Add the consistency projection where it is wanted, and the way back to the image."""
     if context.consistency:
-        denoiser = projected(denoiser, context.measurement.operator, latent.encode_measurement(context.measurement))
+        denoiser = projected(
+            denoiser, context.measurement.operator, latent.encode_measurement(context.measurement)
+        )
     return Assembly(denoiser, schedule, latent.decode)

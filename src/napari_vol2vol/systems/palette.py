@@ -9,7 +9,7 @@ from napari_vol2vol.systems.assembly import Assembly, Context, diffusion_parts, 
 
 
 def build(context: Context) -> Assembly:
-    """Assemble x̂0 = D_plane(x_t | condition) and the consistency projection, on the first plane of the card."""
+    """Assemble x̂0 = D_plane(x_t | condition) and the projection; by default the card's first plane."""
     card = context.bundle()
     latent, schedule = diffusion_parts(context, card)
     models = plane_models(context, card, load_unet(card, context.device), schedule)

@@ -36,19 +36,36 @@ class SystemInfo:
 SYSTEMS: dict[str, SystemInfo] = {
     info.name: info
     for info in (
-        SystemInfo("score-fusion", "Score-Fusion", "score_fusion", "a 3D network fuses two plane diffusion models"),
-        SystemInfo("tpdm", "TPDM", "tpdm", "two perpendicular plane diffusion models, averaged at every step"),
+        SystemInfo(
+            "score-fusion", "Score-Fusion", "score_fusion", "a 3D network fuses two plane diffusion models"
+        ),
+        SystemInfo(
+            "tpdm", "TPDM", "tpdm", "two perpendicular plane diffusion models, averaged at every step"
+        ),
         SystemInfo("palette", "Palette", "palette", "one plane diffusion model, slice by slice"),
         SystemInfo(
-            "unet-3d", "3D U-Net regression", "unet_3d", "one network call: the mean, no samples", True, False, 1
+            "unet-3d",
+            "3D U-Net regression",
+            "unet_3d",
+            "one network call: the mean, no samples",
+            True,
+            False,
+            1,
         ),
         SystemInfo(
-            "smooth-inverse", "Smooth inverse", "smooth_inverse",
-            "smoothest volume that honours the measurement; no network", False, False, 1,
+            "smooth-inverse",
+            "Smooth inverse",
+            "smooth_inverse",
+            "smoothest volume that honours the measurement; no network",
+            False,
+            False,
+            1,
         ),
-        SystemInfo("trilinear", "Trilinear", "trilinear", "plain interpolation, the baseline", False, False, 1),
+        SystemInfo(
+            "trilinear", "Trilinear", "trilinear", "plain interpolation, the baseline", False, False, 1
+        ),
     )
-}  # fmt: skip
+}
 
 
 def get_system(name: str) -> SystemInfo:

@@ -1,4 +1,4 @@
-"""Score-Fusion (Zhu et al. 2025), algorithm 2: plane models, a 3D network that fuses them, consistency projection."""
+"""Score-Fusion (Zhu et al. 2025), algorithm 2: plane models, a 3D network over them, projection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from napari_vol2vol.systems.assembly import Assembly, Context, diffusion_parts, 
 
 
 def build(context: Context) -> Assembly:
-    """Assemble eps = (0.5 + w) eps_a + (0.5 - w) eps_b + lambda R (eq. 4) and the projection of x̂0 (line 13)."""
+    """Assemble eps = (0.5 + w) eps_a + (0.5 - w) eps_b + lambda R (eq. 4) and the projection (line 13)."""
     card = context.bundle()
     latent, schedule = diffusion_parts(context, card)
     planes = required_bundle(card)

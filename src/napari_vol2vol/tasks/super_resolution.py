@@ -24,7 +24,7 @@ class SuperResolution:
 
     name = "super-resolution"
     title = "Super-resolution"
-    systems = ("score-fusion", "tpdm", "palette", "unet-3d", "smooth-inverse", "trilinear")
+    systems: tuple[str, ...] = ("score-fusion", "tpdm", "palette", "unet-3d", "smooth-inverse", "trilinear")
 
     def degrade(self, volume: Volume, factor: Factor = (4, 4, 4)) -> Volume:
         """Return the block means of a volume, on their own coarser grid.
@@ -37,9 +37,13 @@ class SuperResolution:
             If an axis is shorter than one block.
         """
         if any(k < 1 for k in factor):
-            raise VolumeError(f"factor: found {factor}, accepted are three whole numbers of 1 or more (z, y, x)")
+            raise VolumeError(
+                f"factor: found {factor}, accepted are three whole numbers of 1 or more (z, y, x)"
+            )
         if any(n < k for n, k in zip(volume.shape, factor, strict=True)):
-            raise VolumeError(f"{volume.name}: shape {volume.shape} is smaller than one block of {factor} (z, y, x)")
+            raise VolumeError(
+                f"{volume.name}: shape {volume.shape} is smaller than one block of {factor} (z, y, x)"
+            )
         cells = [n // k for n, k in zip(volume.shape, factor, strict=True)]
         cut = volume.data[tuple(slice(0, n * k) for n, k in zip(cells, factor, strict=True))]
         blocks = cut.reshape([v for n, k in zip(cells, factor, strict=True) for v in (n, k)])
@@ -76,10 +80,17 @@ class SuperResolution:
         intensity = IntensityMap(0.0, top)
         low = intensity.to_model(torch.from_numpy(np.ascontiguousarray(padded)))
         operator = BlockAverage(factor)
-        plain = F.interpolate(low[None, None], scale_factor=[float(k) for k in factor], mode="trilinear")[0, 0]
+        plain = F.interpolate(low[None, None], scale_factor=[float(k) for k in factor], mode="trilinear")[
+            0, 0
+        ]
         fine = tuple(slice(s.start * k, s.stop * k) for s, k in zip(crop, factor, strict=True))
         return Measurement(
-            operator.from_means(low), operator, smooth_inverse(low, factor), plain, intensity, fine  # type: ignore[arg-type]
+            operator.from_means(low),
+            operator,
+            smooth_inverse(low, factor),
+            plain,
+            intensity,
+            fine,  # type: ignore[arg-type]
         )
 
     def finish(self, x: Tensor, measurement: Measurement, source: Volume, name: str) -> Volume:
@@ -90,7 +101,7 @@ class SuperResolution:
 
 
 def regridded(affine: np.ndarray, scale_zyx: list[float]) -> np.ndarray:
-    """Return the affine of a grid whose voxels are ``scale`` times as large and start at the same outer corner."""
+    """Return the affine of a grid with voxels ``scale`` times as large and the same outer corner."""
     scale = np.array(scale_zyx[::-1])
     change = np.eye(4)
     change[:3, :3] = np.diag(scale)

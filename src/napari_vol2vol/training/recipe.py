@@ -20,7 +20,7 @@ Section = TypeVar("Section")
 
 @dataclass(frozen=True)
 class Diffusion:
-    """What is diffused and how: ``what`` is ``residual`` (over the smooth inverse, unit variance) or ``image``."""
+    """What is diffused and how; ``what`` is ``residual`` (over the smooth inverse) or ``image``."""
 
     what: str = "residual"
     prediction: str = "v"
@@ -70,7 +70,9 @@ class Recipe:
             crop=small,
             batch=2,
             phases=tuple(Phase(small, 1, 1) for _ in self.phases),
-            pool=replace(self.pool, entries=1, crop=32, phantom_share=1.0, phantom_anatomies=1, renew_every=10**9),
+            pool=replace(
+                self.pool, entries=1, crop=32, phantom_share=1.0, phantom_anatomies=1, renew_every=10**9
+            ),
             loop=replace(self.loop, steps=max(2, len(self.phases)), validate_every=10**9),
         )
 
@@ -78,7 +80,9 @@ class Recipe:
 def _section(kind: type[Section], values: Mapping[str, Any], where: str) -> Section:
     known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(set(values) - known):
-        raise SettingsError(f"{where}: unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        raise SettingsError(
+            f"{where}: unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+        )
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
@@ -95,7 +99,9 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         folder = resources.files("napari_vol2vol.training") / "recipes"
         shipped = sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
         if str(name_or_path) not in shipped:
-            raise SettingsError(f"recipe: found {str(name_or_path)!r}, shipped are {', '.join(shipped)} (or a .yaml file)")
+            raise SettingsError(
+                f"recipe: found {str(name_or_path)!r}, shipped are {', '.join(shipped)} (or a .yaml file)"
+            )
         text = (folder / f"{name_or_path}.yaml").read_text()
     elif path.exists():
         text = path.read_text()

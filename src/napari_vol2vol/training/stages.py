@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_vol2vol.networks.blocks import channels_last
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.presets import fusion_unet, plane_unet
 from napari_vol2vol.networks.unet import UNet
@@ -18,7 +19,7 @@ from napari_vol2vol.sampling.planes import PLANES, Plane, apply_plane, as_slices
 from napari_vol2vol.sampling.predictions import target
 from napari_vol2vol.sampling.schedules import Schedule, make_schedule
 from napari_vol2vol.training.pool import Entry, VolumePool
-from napari_vol2vol.training.recipe import Recipe
+from napari_vol2vol.training.recipe import Phase, Recipe
 
 Loss = Callable[[nn.Module, int], Tensor]
 
@@ -42,7 +43,7 @@ class Draw:
         return self.pool.entries[int(rng.integers(len(self.pool.entries)))]
 
     def cube(self, rng: np.random.Generator, size: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Return residual (unit variance) and base, both `size`, at a corner of the block grid, preferring anatomy."""
+        """Return residual (unit variance) and base, both `size`, on the block grid, preferring anatomy."""
         for _ in range(4):
             entry = self.entry(rng)
             start = [
@@ -56,7 +57,9 @@ class Draw:
         return (entry.image[where] - base) / self.scale, base
 
 
-def diffuse(x0: Tensor, schedule: Schedule, prediction: str, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def diffuse(
+    x0: Tensor, schedule: Schedule, prediction: str, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return x_t, the training target and t for a batch `(N, ...)`, with t stratified over the batch."""
     n = x0.shape[0]
     t = torch.from_numpy(((np.arange(n) + rng.random(n)) / n).astype(np.float32))
@@ -117,7 +120,9 @@ def fusion_loss(draw: Draw, plane_network: nn.Module, feature_scales: Sequence[i
                     for plane in planes
                 ]  # fmt: skip
                 branches.append(torch.stack([o.prediction for o in outputs]))
-                features.append([torch.cat(level) for level in zip(*(o.features for o in outputs), strict=True)])
+                features.append(
+                    [torch.cat(level) for level in zip(*(o.features for o in outputs), strict=True)]
+                )
         injected = [torch.stack(level) for level in zip(*features, strict=True)]
         with torch.autocast("cpu", torch.bfloat16):
             fused = network(x_t, base, torch.stack(branches), t, injected)
@@ -142,7 +147,7 @@ def regression_loss(draw: Draw) -> Loss:
     return loss
 
 
-def _phase(recipe: Recipe, step: int):  # type: ignore[no-untyped-def]
+def _phase(recipe: Recipe, step: int) -> Phase:
     end = 0
     for phase in recipe.phases:
         end += phase.steps
@@ -153,7 +158,7 @@ def _phase(recipe: Recipe, step: int):  # type: ignore[no-untyped-def]
 
 def make_plane_network(recipe: Recipe) -> UNet:
     """Return the untrained 2D network of a recipe, channels last."""
-    return UNet(plane_unet(recipe.preset)).to(memory_format=torch.channels_last)
+    return channels_last(UNet(plane_unet(recipe.preset)), 2)
 
 
 def make_fusion_network(recipe: Recipe, plane_network: UNet) -> tuple[FusionNetwork, tuple[int, ...]]:
@@ -166,19 +171,19 @@ def make_fusion_network(recipe: Recipe, plane_network: UNet) -> tuple[FusionNetw
         widths = tuple(c * len(recipe.planes) for c in config.channels[:levels])
         scales = tuple(config.stem * 2**i for i in range(levels))
     network = FusionNetwork(fusion_unet(recipe.preset, branches=len(recipe.planes), inject=widths))
-    return network.to(memory_format=torch.channels_last_3d), scales
+    return channels_last(network, 3), scales
 
 
 def make_regression_network(recipe: Recipe) -> UNet:
-    """Return the untrained 3D regression network: the fusion U-Net with the smooth inverse as its only input."""
+    """Return the untrained 3D regression network: the fusion U-Net with only the smooth inverse as input."""
     from dataclasses import replace
 
     config = replace(fusion_unet(recipe.preset), in_channels=1, out_channels=1)
-    return UNet(config).to(memory_format=torch.channels_last_3d)
+    return channels_last(UNet(config), 3)
 
 
 def load_training_volume(path: Path) -> np.ndarray:
-    """Read a NIfTI volume as `(z, y, x)`, canonical, clipped to its 99.5th percentile and scaled to [0, 1]."""
+    """Read a NIfTI volume as canonical `(z, y, x)`, clipped to its 99.5th percentile, in [0, 1]."""
     import nibabel as nib
 
     image = nib.as_closest_canonical(nib.load(path))

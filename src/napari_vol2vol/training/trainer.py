@@ -42,7 +42,8 @@ class Ema:
     def update(self, network: nn.Module, step: int) -> None:
         """Move towards the present parameters."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        ours, theirs = list(self.network.parameters()), list(network.parameters())
+        ours: list[Tensor] = list(self.network.parameters())
+        theirs: list[Tensor] = list(network.parameters())
         torch._foreach_lerp_(ours, theirs, 1 - decay)
 
 
@@ -86,7 +87,9 @@ class Loop:
         self.validate, self.say, self.extra = validate, say, extra or {}
         self.ema = Ema(network, settings.ema)
         self.optimiser = torch.optim.AdamW(
-            [p for p in network.parameters() if p.requires_grad], lr=settings.lr, weight_decay=settings.weight_decay
+            [p for p in network.parameters() if p.requires_grad],
+            lr=settings.lr,
+            weight_decay=settings.weight_decay,
         )
         self.step = 0
         self.seconds = 0.0
@@ -110,7 +113,9 @@ class Loop:
             self.seconds = before + time.monotonic() - began
             if self.step % 50 == 0 or self.step == self.settings.steps:
                 self._log(running, {})
-            if self.validate and (self.step % self.settings.validate_every == 0 or self.step == self.settings.steps):
+            if self.validate and (
+                self.step % self.settings.validate_every == 0 or self.step == self.settings.steps
+            ):
                 self._log(running, self.validate(self.ema.network))
             if time.monotonic() - last_save > 60 * self.settings.checkpoint_minutes:
                 self.save()
@@ -182,7 +187,9 @@ def draw_curves(table: Path, picture: Path) -> None:
     figure = Figure(figsize=(7, 4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(xlabel="step", ylabel="loss")
-    axes.plot([int(r["step"]) for r in rows], [float(r["loss"]) for r in rows], color="tab:blue", label="loss")
+    axes.plot(
+        [int(r["step"]) for r in rows], [float(r["loss"]) for r in rows], color="tab:blue", label="loss"
+    )
     axes.set_yscale("log")
     right = axes.twinx()
     right.set_ylabel("validation PSNR / dB")

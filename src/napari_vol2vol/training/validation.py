@@ -28,7 +28,7 @@ STEPS = 6
 
 
 class Validation:
-    """Callable for `Loop`: restores the central 64^3 block of the first held-out volume with the EMA network."""
+    """Callable for `Loop`: restores the central 64^3 block of the first held-out volume."""
 
     def __init__(
         self,
@@ -56,7 +56,11 @@ class Validation:
         latent = make_latent(self.recipe.diffusion.what, self.scale, m)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             restored = self._restore(network, m, latent)
-        return {"psnr": _psnr(restored, truth), "trilinear": _psnr(m.plain, truth), "smooth": _psnr(m.base, truth)}
+        return {
+            "psnr": _psnr(restored, truth),
+            "trilinear": _psnr(m.plain, truth),
+            "smooth": _psnr(m.base, truth),
+        }
 
     def _restore(self, network: nn.Module, m: Measurement, latent: Latent) -> Tensor:
         if self.recipe.stage == "regression":
@@ -67,7 +71,9 @@ class Validation:
         denoiser = projected(self._denoiser(network, m), m.operator, latent.encode_measurement(m))
         bank = NoiseBank(0)
         shape = tuple(m.base.shape)
-        *_, last = ddim(denoiser, bank.draw(0, shape), timesteps(STEPS), schedule, lambda i: bank.draw(i, shape))
+        *_, last = ddim(
+            denoiser, bank.draw(0, shape), timesteps(STEPS), schedule, lambda i: bank.draw(i, shape)
+        )
         return latent.decode(last.x0_hat)
 
     def _denoiser(self, network: nn.Module, m: Measurement) -> Denoiser:
