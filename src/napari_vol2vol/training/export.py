@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -42,11 +43,13 @@ def export_bundle(
         If the weights exceed 16 MiB.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    weights = folder / "model.safetensors"
+    weights, partial = folder / "model.safetensors", folder / "model.safetensors.partial"
     state = {k: v.detach().to(torch.float16).contiguous() for k, v in network.state_dict().items()}
-    save_file(state, weights)
-    if weights.stat().st_size > MAX_BYTES:
-        raise BundleError(f"{weights}: {weights.stat().st_size / 2**20:.1f} MiB, accepted are at most 16 MiB")
+    save_file(state, partial)
+    if (size := partial.stat().st_size) > MAX_BYTES:
+        partial.unlink()
+        raise BundleError(f"{weights}: {size / 2**20:.1f} MiB, accepted are at most 16 MiB")
+    os.replace(partial, weights)
     card = _card(recipe, config, scale, steps, seconds, requires, feature_scales, file_digest(weights))
     (folder / "metadata.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
     return folder

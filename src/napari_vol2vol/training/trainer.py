@@ -196,5 +196,6 @@ def draw_curves(table: Path, picture: Path) -> None:
     for name in sorted({r["figure"] for r in rows} - {""}):
         mine = [r for r in rows if r["figure"] == name]
         right.plot([int(r["step"]) for r in mine], [float(r["value"]) for r in mine], marker=".", label=name)
-    right.legend(loc="lower right", frameon=False)
+    if right.lines:
+        right.legend(loc="lower right", frameon=False)
     figure.savefig(picture, dpi=110)
