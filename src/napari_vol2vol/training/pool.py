@@ -19,7 +19,10 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """``crop`` is the edge in voxels of a pool entry, ``phantom_share`` the share of procedural heads."""
+    """``crop`` is the edge in voxels of a pool entry, ``phantom_share`` the share of procedural heads.
+
+    ``phantom_shape`` is the grid `(z, y, x)` that a procedural head is cut from.
+    """
 
     entries: int = 16
     crop: int = 160
@@ -27,6 +30,7 @@ class PoolSettings:
     phantom_share: float = 0.2
     phantom_anatomies: int = 4
     contrast: Contrast = "T1w"
+    phantom_shape: tuple[int, int, int] = (160, 192, 160)
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ class VolumePool:
         self._volumes = list(volumes)
         self._splines = [np.asarray(ndimage.spline_filter(v, order=3), np.float32) for v in volumes]
         wanted = settings.phantom_anatomies if settings.phantom_share > 0 else 0
-        self._anatomies: list[Anatomy] = [make_anatomy(1000 * seed + i) for i in range(wanted)]
+        self._anatomies: list[Anatomy] = [
+            make_anatomy(1000 * seed + i, settings.phantom_shape) for i in range(wanted)
+        ]
         if not self._volumes and not self._anatomies:
             raise ValueError("a pool needs real volumes or phantoms")
         self.entries = [self._make() for _ in range(settings.entries)]

@@ -71,7 +71,13 @@ class Recipe:
             batch=2,
             phases=tuple(Phase(small, 1, 1) for _ in self.phases),
             pool=replace(
-                self.pool, entries=1, crop=32, phantom_share=1.0, phantom_anatomies=1, renew_every=10**9
+                self.pool,
+                entries=1,
+                crop=32,
+                phantom_share=1.0,
+                phantom_anatomies=1,
+                phantom_shape=(40, 40, 40),
+                renew_every=10**9,
             ),
             loop=replace(self.loop, steps=max(2, len(self.phases)), validate_every=10**9),
         )
