@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +29,7 @@ app = typer.Typer(
 )  # fmt: skip
 bundles_app = typer.Typer(no_args_is_help=True, help="Trained weights: list, show, verify, path.")
 app.add_typer(bundles_app, name="bundles")
-errors = Console(stderr=True)
+errors = Console(stderr=True, soft_wrap=True)
 out = Console(soft_wrap=True)
 
 EXIT_USER_ERROR = 1
@@ -51,7 +54,14 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _print_json(value: object) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(_as_text(value))
+
+
+def _as_text(value: object) -> str:
+    """Return valid JSON: an infinite PSNR becomes the string ``inf``."""
+    from napari_vol2vol.io.provenance import as_json
+
+    return json.dumps(as_json(value), indent=2, ensure_ascii=False) + "\n"
 
 
 def _factor(text: str) -> tuple[int, int, int]:
@@ -99,20 +109,27 @@ def translate(
     from napari_vol2vol.engine import Translation
     from napari_vol2vol.io import read_volume, write_volume
 
+    beside = {name: _beside(output, name) for name in ("uncertainty", "error")}
     _check_output(output, overwrite)
+    if samples > 1:
+        _check_output(beside["uncertainty"], overwrite)
+    if reference:
+        _check_output(beside["error"], overwrite)
     volume = read_volume(source)
     truth = read_volume(reference) if reference else None
+    if steps is None:
+        steps = _default_steps(task, system, bundle)
     request = Translation(
-        task, system, bundle, steps or _default_steps(task, system, bundle), solver, samples, seed, device,
-        precision, eta=eta, plane=plane, consistency=consistency, slice_batch=slice_batch,
+        task, system, bundle, steps, solver, samples, seed, device, precision, eta=eta,
+        plane=plane, consistency=consistency, slice_batch=slice_batch,
     )  # fmt: skip
     done = run_with_progress(request, volume, truth, run_folder)
     if "mean" not in done.volumes:
         raise KeyboardInterrupt
     write_volume(done.volumes["mean"], output, overwrite=overwrite, record=done.record)
-    for name in ("uncertainty", "error"):
+    for name, path in beside.items():
         if name in done.volumes:
-            write_volume(done.volumes[name], _beside(output, name), overwrite=overwrite, record=done.record)
+            write_volume(done.volumes[name], path, overwrite=overwrite, record=done.record)
     summary = {"output": str(output), "metrics": dict(done.metrics), "record": dict(done.record)}
     if report:
         _write_report(report, summary)
@@ -122,6 +139,7 @@ def translate(
         figures = ", ".join(f"{k} {v:.4g}" for k, v in done.metrics.items())
         out.print(f"wrote {output} ({figures})")
     if done.cancelled:
+        errors.print(f"cancelled after {done.record['samples_finished']} of {samples} samples")
         raise typer.Exit(EXIT_CANCELLED)
 
 
@@ -141,7 +159,7 @@ def _beside(output: Path, name: str) -> Path:
 
 def _write_report(path: Path, summary: object) -> None:
     try:
-        path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        path.write_text(_as_text(summary))
     except OSError as error:
         raise SettingsError(f"report: {path} cannot be written ({error.strerror})") from error
 
@@ -158,8 +176,6 @@ def run_with_progress(
     request: Translation, volume: Volume, truth: Volume | None = None, folder: Path | None = None
 ) -> Done:
     """Run a translation with a progress bar on stderr (terminals only); Ctrl-C keeps what is finished."""
-    import threading
-
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from napari_vol2vol.engine import Done, Notice, translate
@@ -170,15 +186,9 @@ def run_with_progress(
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}"),
         TimeRemainingColumn(), console=errors, transient=True, disable=not errors.is_terminal,
     )  # fmt: skip
-    with bar:
+    with bar, _interrupt_sets(cancel):
         row = bar.add_task(request.system, total=1.0, detail="")
-        stream = translate(request, volume, reference=truth, cancel=cancel, folder=folder)
-        while True:
-            try:
-                event = next(stream)
-            except KeyboardInterrupt:
-                cancel.set()
-                continue
+        for event in translate(request, volume, reference=truth, cancel=cancel, folder=folder):
             if isinstance(event, Notice):
                 errors.print(f"[yellow]note:[/yellow] {escape(event.message)}")
             elif isinstance(event, Step):
@@ -186,7 +196,30 @@ def run_with_progress(
                 detail = f"sample {event.sample}/{request.samples} step {event.step}/{request.steps}{psnr}"
                 bar.update(row, completed=event.fraction, detail=detail)
             elif isinstance(event, Done):
-                return event
+                done = event
+    return done
+
+
+@contextmanager
+def _interrupt_sets(cancel: threading.Event) -> Iterator[None]:
+    """Let the first Ctrl-C end the run after the network call in flight; a second one interrupts at once.
+
+    A `KeyboardInterrupt` raised inside the stream would close it before it has said what was finished.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT) or signal.default_int_handler
+
+    def on_interrupt(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        cancel.set()
+
+    signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @app.command()
@@ -253,7 +286,9 @@ def train(
         Path, typer.Option("--output", "-o", help="Folder for checkpoint, curves and bundle.")
     ] = Path("runs"),
     volumes: Annotated[Path | None, typer.Option(help="Folder with the training volumes.")] = None,
-    dry_run: Annotated[bool, typer.Option(help="A few steps on procedural heads only: seconds.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="A few steps on procedural heads, in a folder dry-run.")
+    ] = False,
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
 ) -> None:
     """Train a recipe; stop with Ctrl-C and start again to resume."""
@@ -266,7 +301,8 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     run_training(
-        loaded.dry() if dry_run else loaded, output / loaded.name, volumes=volumes,
+        loaded.dry() if dry_run else loaded,
+        (output / "dry-run" if dry_run else output) / loaded.name, volumes=volumes,
         say=lambda text: out.print(escape(text), highlight=False),
     )  # fmt: skip
 
@@ -379,7 +415,7 @@ def reproduce(
     paths = find_volumes(tuple(names.split(",")), volumes or volumes_folder())
     truths = [central_block(read_volume(path), block or None) for path in paths]
     truths = [t.with_data(t.data, name=n) for t, n in zip(truths, names.split(","), strict=True)]
-    settings = {"steps": steps} if steps else {}
+    settings = {} if steps is None else {"steps": steps}
     _print_rows(truths, samples, as_json, system, **settings)
 
 
@@ -393,8 +429,8 @@ def _print_rows(
     rows = []
     for truth in truths:
         for name in only or SYSTEMS:
-            steps = settings.get("steps") or _default_steps("super-resolution", name, None)
-            rows.append(measure(truth, name, samples=samples, **{**settings, "steps": steps}))
+            steps = {"steps": _default_steps("super-resolution", name, None)}
+            rows.append(measure(truth, name, samples=samples, **(steps | settings)))
             if errors.is_terminal and not as_json:
                 errors.print(
                     f"{truth.name} {name}: {rows[-1].psnr_single:.2f} dB, {rows[-1].seconds:.0f} s a sample"
@@ -461,3 +497,7 @@ def bundles_path(name: str) -> None:
 def main() -> None:
     """Entry point of the `vol2vol` command."""
     app()
+
+
+if __name__ == "__main__":
+    main()
