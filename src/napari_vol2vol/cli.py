@@ -98,6 +98,9 @@ def translate(
     precision: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
     eta: Annotated[float, typer.Option(help="DDIM noise: 0 deterministic, 1 ancestral.")] = 0.0,
     plane: Annotated[str | None, typer.Option(help="Plane of single-plane systems.")] = None,
+    factor: Annotated[
+        str | None, typer.Option(help="4, or 4,4,1 in z,y,x order, where no bundle sets it.")
+    ] = None,
     consistency: Annotated[bool, typer.Option(help="Project every estimate onto the measurement.")] = True,
     slice_batch: Annotated[int | None, typer.Option(help="Slices a 2D network call.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write figures and provenance as JSON.")] = None,
@@ -121,7 +124,7 @@ def translate(
         steps = _default_steps(task, system, bundle)
     request = Translation(
         task, system, bundle, steps, solver, samples, seed, device, precision, eta=eta,
-        plane=plane, consistency=consistency, slice_batch=slice_batch,
+        plane=plane, factor=_factor(factor) if factor else None, consistency=consistency, slice_batch=slice_batch,
     )  # fmt: skip
     done = run_with_progress(request, volume, truth, run_folder)
     if "mean" not in done.volumes:
