@@ -124,7 +124,8 @@ def translate(
         steps = _default_steps(task, system, bundle)
     request = Translation(
         task, system, bundle, steps, solver, samples, seed, device, precision, eta=eta,
-        plane=plane, factor=_factor(factor) if factor else None, consistency=consistency, slice_batch=slice_batch,
+        plane=plane, factor=_factor(factor) if factor else None, consistency=consistency,
+        slice_batch=slice_batch,
     )  # fmt: skip
     done = run_with_progress(request, volume, truth, run_folder)
     if "mean" not in done.volumes:
