@@ -51,11 +51,9 @@ def test_weights_that_do_not_sum_to_one_are_refused(weights):
         averaged({"a": lambda x, t: x, "b": lambda x, t: x}, weights)
 
 
-@pytest.mark.parametrize("t", [0.05, 0.5, 1.0])
+@pytest.mark.parametrize("t", [0.05, 0.5, 0.9])
 @pytest.mark.parametrize("prediction", ["epsilon", "x0", "v"])
 def test_an_untrained_fusion_is_the_average_of_its_planes(models, prediction, t):
-    if prediction == "epsilon" and t == 1.0:
-        pytest.skip("x0 from epsilon is singular where no signal is left")
     parts = [PlaneModel(m.network, m.plane, m.condition, prediction, m.schedule) for m in models]
     average = averaged({m.plane: plane_denoiser(m) for m in parts})
     with torch.inference_mode():
