@@ -105,6 +105,17 @@ def test_fusion_finds_the_plane_bundle_beside_it(copied):
     assert required_bundle(read_card(copied / NAMES[0])).path == copied / NAMES[1]
 
 
+def test_fusion_finds_the_plane_bundle_where_training_leaves_it_and_passes_over_other_weights(
+    copied, tmp_path
+):
+    runs = tmp_path / "runs"
+    for name in NAMES[:2]:
+        shutil.copytree(copied / name, runs / name / name)
+    shutil.rmtree(copied / NAMES[0])
+    edit(copied / NAMES[1], lambda card: card["vol2vol"].update(weights={"model.safetensors": "0" * 64}))
+    assert required_bundle(read_card(runs / NAMES[0] / NAMES[0])).path == runs / NAMES[1] / NAMES[1]
+
+
 def test_fusion_refuses_other_plane_weights_than_those_it_was_trained_on(copied):
     shutil.copy(copied / NAMES[2] / "model.safetensors", copied / NAMES[1] / "model.safetensors")
     digest = next(iter(read_card(copied / NAMES[2]).weights.values()))

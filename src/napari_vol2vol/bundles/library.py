@@ -97,17 +97,25 @@ def verify_bundle(card: BundleCard) -> None:
 
 
 def required_bundle(card: BundleCard) -> BundleCard:
-    """Return the bundle that this one builds on, checked to be the very weights it was trained with."""
+    """Return the bundle that this one builds on: the very weights it was trained with.
+
+    It is looked for beside this one, where `vol2vol train` leaves it, and among the installed ones.
+
+    Raises
+    ------
+    BundleError
+        If there is none of that name, or only with other weights.
+    """
     if len(card.requires) != 1:
         raise BundleError(
             f"bundle {card.name}: needs one required bundle, its card names {len(card.requires)}"
         )
     name, expected = next(iter(card.requires.items()))
-    sibling = card.path.parent / name
-    found = {c.name: c for c in list_bundles()}
-    base = read_card(sibling) if (sibling / "metadata.json").is_file() else found.get(name)
-    if base is None:
-        raise BundleError(f"bundle {card.name}: needs bundle {name}, which is not installed")
-    if expected not in base.weights.values():
+    roots = [card.path.parent, card.path.parent.parent / name, *bundle_folders()]
+    present = [root / name for root in roots if (root / name / "metadata.json").is_file()]
+    for folder in present:
+        if expected in (base := read_card(folder)).weights.values():
+            return base
+    if present:
         raise BundleError(f"bundle {card.name}: was trained on other weights of bundle {name}")
-    return base
+    raise BundleError(f"bundle {card.name}: needs bundle {name}, which is not installed")
