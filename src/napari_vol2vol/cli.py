@@ -171,9 +171,10 @@ def _write_report(path: Path, summary: object) -> None:
 def _default_steps(task: str, system: str, bundle: str | None) -> int:
     from napari_vol2vol.bundles import find_bundle
     from napari_vol2vol.systems import get_system
+    from napari_vol2vol.tasks import get_task
 
     info = get_system(system)
-    return find_bundle(bundle, task, system).default_steps if info.needs_bundle else info.default_steps
+    return find_bundle(bundle, get_task(task).name, system).default_steps if info.needs_bundle else info.default_steps
 
 
 def run_with_progress(
