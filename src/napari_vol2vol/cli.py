@@ -446,7 +446,7 @@ def _print_rows(
         for name in only or SYSTEMS:
             steps = {"steps": _default_steps("super-resolution", name, None)}
             rows.append(measure(truth, name, samples=samples, **(steps | settings)))
-            if errors.is_terminal and not as_json:
+            if not as_json:
                 errors.print(
                     f"{truth.name} {name}: {rows[-1].psnr_single:.2f} dB, {rows[-1].seconds:.0f} s a sample"
                 )
