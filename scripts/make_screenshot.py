@@ -55,7 +55,7 @@ def main() -> None:
     reached = wait_until(lambda: steps_into(dock, options.sample, options.part), options.timeout)
     for layer in viewer.layers:
         if layer.metadata.get("vol2vol_result") == "uncertainty":
-            layer.blending, layer.opacity, layer.visible = "additive", 0.7, True
+            layer.blending, layer.opacity, layer.visible = "additive", 0.4, True
     wait_until(lambda: False, 1.5)
     window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow))
     options.path.parent.mkdir(parents=True, exist_ok=True)
