@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -443,7 +443,7 @@ def _print_rows(
 
     rows = []
     for truth in truths:
-        for name in only or SYSTEMS:
+        for name in only or _installed(SYSTEMS):
             steps = {"steps": _default_steps("super-resolution", name, None)}
             rows.append(measure(truth, name, samples=samples, **(steps | settings)))
             if not as_json:
@@ -454,6 +454,17 @@ def _print_rows(
         _print_json([asdict(row) for row in rows])
     else:
         out.print(as_markdown(rows), highlight=False)
+
+
+def _installed(names: Sequence[str]) -> list[str]:
+    """Return the systems that can run here; those without an installed bundle are named on stderr."""
+    from napari_vol2vol.bundles import list_bundles
+    from napari_vol2vol.systems import get_system
+
+    usable = [n for n in names if not get_system(n).needs_bundle or list_bundles("super-resolution", n)]
+    for name in sorted(set(names) - set(usable)):
+        errors.print(f"[yellow]note:[/yellow] {name}: no bundle is installed, left out")
+    return usable
 
 
 @bundles_app.command("list")
