@@ -93,7 +93,7 @@ class SamplingRun:
 
     def execute(self) -> None:
         """Run to the end, or to the cancel, and emit `Done`."""
-        request, card = self.job.request, self.job.card
+        card = self.job.card
         self.emit(Preparing("reading weights" if card is not None else "preparing"))
         for warning in check_fit(card, self.job.source) if card is not None else []:
             self._notice(warning)
@@ -105,7 +105,7 @@ class SamplingRun:
             for sample in range(1, self.samples + 1):
                 self._sample = sample
                 assembly, x = self._sample_with_step_down(assembly, measurement, sample)
-                self._finish_sample(x, measurement, request.seed)
+                self._finish_sample(x, measurement)
         except Stopped:
             self.cancelled = True
         self.emit(self._done(measurement))
@@ -219,7 +219,7 @@ class SamplingRun:
         if step == self.steps:
             self._step = 0
 
-    def _finish_sample(self, x: Tensor, measurement: Measurement, seed: int) -> None:
+    def _finish_sample(self, x: Tensor, measurement: Measurement) -> None:
         array = self._physical(x, measurement)
         self.statistics.add(array)
         path = None

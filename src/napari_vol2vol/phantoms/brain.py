@@ -64,18 +64,23 @@ def _smooth_field(
     return np.asarray(zoomed[: shape[0], : shape[1], : shape[2]], np.float32)
 
 
+def rotation_matrix(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (3, 3) product of the rotations by ``angles`` (radians) about axes 0, 1 and 2."""
+    matrix = np.eye(3)
+    for axis, angle in enumerate(angles):
+        i, j = [a for a in range(3) if a != axis]
+        turn = np.eye(3)
+        turn[[i, j], [i, j]] = np.cos(angle)
+        turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
+        matrix = matrix @ turn
+    return matrix
+
+
 def _coordinates(rng: np.random.Generator, shape: tuple[int, int, int]) -> FloatArray:
     """Return sampling positions `(3, z, y, x)` in the template: random affine plus elastic deformation."""
     angles = rng.normal(0, 0.09, 3)
     scale = rng.uniform(0.85, 1.12) * rng.uniform(0.94, 1.06, 3)
-    matrix = np.eye(3)
-    for axis, angle in enumerate(angles):
-        i, j = [a for a in range(3) if a != axis]
-        rotation = np.eye(3)
-        rotation[[i, j], [i, j]] = np.cos(angle)
-        rotation[i, j], rotation[j, i] = -np.sin(angle), np.sin(angle)
-        matrix = matrix @ rotation
-    matrix = matrix @ np.diag(1 / scale)
+    matrix = rotation_matrix(angles) @ np.diag(1 / scale)
     centre_in, centre_out = np.array(_template().shape[1:]) / 2, np.array(shape) / 2
     grid = np.stack(np.meshgrid(*[np.arange(n, dtype=np.float32) for n in shape], indexing="ij"))
     moved = np.tensordot(

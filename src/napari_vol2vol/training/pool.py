@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from napari_vol2vol.phantoms.brain import Anatomy, Contrast, make_anatomy, paint
+from napari_vol2vol.phantoms.brain import Anatomy, Contrast, make_anatomy, paint, rotation_matrix
 from napari_vol2vol.physics import BlockAverage, smooth_inverse
 
 FloatArray = NDArray[np.float32]
@@ -42,14 +42,7 @@ class Entry:
 
 
 def _rotation_and_zoom(rng: np.random.Generator) -> FloatArray:
-    angles = rng.normal(0, 0.12, 3)
-    matrix = np.eye(3)
-    for axis, angle in enumerate(angles):
-        i, j = [a for a in range(3) if a != axis]
-        turn = np.eye(3)
-        turn[[i, j], [i, j]] = np.cos(angle)
-        turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
-        matrix = matrix @ turn
+    matrix = rotation_matrix(rng.normal(0, 0.12, 3))
     zoom = np.exp(rng.uniform(np.log(0.72), np.log(1.1))) * rng.uniform(0.96, 1.04, 3)
     return np.asarray(matrix * zoom, np.float32)
 

@@ -7,17 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_vol2vol.errors import VolumeError
+from napari_vol2vol.samples import sample_folder
 from napari_vol2vol.volume import LayerData
 
 #: The window ends so far above the 99.8th percentile that white matter is not burnt out.
 PERCENTILE, HEADROOM = 99.8, 1.15
-
-
-def sample_folder() -> Path:
-    """Return the folder of the shipped volumes: inside the package in a wheel, at the top of a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "sample_data"
-    return inside if inside.is_dir() else package.parents[1] / "sample_data"
 
 
 def sample_files() -> list[Path]:
