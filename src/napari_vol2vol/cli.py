@@ -6,8 +6,9 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -102,6 +103,20 @@ def translate(
         str | None, typer.Option(help="4, or 4,4,1 in z,y,x order, where no bundle sets it.")
     ] = None,
     consistency: Annotated[bool, typer.Option(help="Project every estimate onto the measurement.")] = True,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(help="A further input as MODALITY=FILE, e.g. T1ce=t1ce.nii.gz; repeatable."),
+    ] = None,
+    modality: Annotated[
+        str | None, typer.Option(help="Modality of INPUT, where its file does not say or says it wrong.")
+    ] = None,
+    resample: Annotated[
+        bool, typer.Option(help="Resample conditions and reference that lie on another grid.")
+    ] = False,
+    fusion_lambda: Annotated[float, typer.Option(help="Share of the fusion network's residual R.")] = 1.0,
+    weights: Annotated[
+        str | None, typer.Option(help="Shares of the planes of an average, e.g. 0.5,0.25,0.25.")
+    ] = None,
     slice_batch: Annotated[int | None, typer.Option(help="Slices a 2D network call.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write figures and provenance as JSON.")] = None,
     run_folder: Annotated[Path | None, typer.Option(help="Keep every finished sample here.")] = None,
@@ -119,15 +134,20 @@ def translate(
     if reference:
         _check_output(beside["error"], overwrite)
     volume = read_volume(source)
+    if modality:
+        volume = replace(volume, modality=modality)
     truth = read_volume(reference) if reference else None
     if steps is None:
         steps = _default_steps(task, system, bundle)
     request = Translation(
         task, system, bundle, steps, solver, samples, seed, device, precision, eta=eta,
         plane=plane, factor=_factor(factor) if factor else None, consistency=consistency,
-        slice_batch=slice_batch,
+        slice_batch=slice_batch, fusion_lambda=fusion_lambda, weights=_weights(weights),
     )  # fmt: skip
-    done = run_with_progress(request, volume, truth, run_folder)
+    conditions = _conditions(condition or [])
+    if resample:
+        conditions, truth = _resampled(request, volume, conditions, truth)
+    done = run_with_progress(request, volume, truth, run_folder, conditions)
     if "mean" not in done.volumes:
         raise KeyboardInterrupt
     write_volume(done.volumes["mean"], output, overwrite=overwrite, record=done.record)
@@ -145,6 +165,41 @@ def translate(
     if done.cancelled:
         errors.print(f"cancelled after {done.record['samples_finished']} of {samples} samples")
         raise typer.Exit(EXIT_CANCELLED)
+
+
+def _weights(text: str | None) -> tuple[float, ...] | None:
+    try:
+        return None if text is None else tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise SettingsError(f"weights: found {text!r}, accepted are numbers like 0.5,0.5") from None
+
+
+def _conditions(pairs: Sequence[str]) -> dict[str, Volume]:
+    """Read ``MODALITY=FILE`` pairs."""
+    from napari_vol2vol.io import read_volume
+
+    volumes: dict[str, Volume] = {}
+    for pair in pairs:
+        name, equals, path = pair.partition("=")
+        if not equals or not name or not path or name in volumes:
+            raise SettingsError(
+                f"condition: found {pair!r}, accepted is MODALITY=FILE, each modality once (T1ce=t1ce.nii.gz)"
+            )
+        volumes[name] = replace(read_volume(Path(path)), modality=name)
+    return volumes
+
+
+def _resampled(
+    request: Translation, volume: Volume, conditions: dict[str, Volume], truth: Volume | None
+) -> tuple[dict[str, Volume], Volume | None]:
+    """Return conditions and reference on the grid of the result."""
+    from napari_vol2vol.engine import output_of
+
+    grid = output_of(request, volume, conditions)
+    moved = {name: v if v.same_grid(grid) else v.resampled_to(grid) for name, v in conditions.items()}
+    if truth is not None and not truth.same_grid(grid):
+        truth = truth.resampled_to(grid)
+    return moved, truth
 
 
 def _check_output(path: Path, overwrite: bool) -> None:
@@ -180,7 +235,11 @@ def _default_steps(task: str, system: str, bundle: str | None) -> int:
 
 
 def run_with_progress(
-    request: Translation, volume: Volume, truth: Volume | None = None, folder: Path | None = None
+    request: Translation,
+    volume: Volume,
+    truth: Volume | None = None,
+    folder: Path | None = None,
+    conditions: Mapping[str, Volume] | None = None,
 ) -> Done:
     """Run a translation with a progress bar on stderr (terminals only); Ctrl-C keeps what is finished."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -195,7 +254,10 @@ def run_with_progress(
     )  # fmt: skip
     with bar, _interrupt_sets(cancel):
         row = bar.add_task(request.system, total=1.0, detail="")
-        for event in translate(request, volume, reference=truth, cancel=cancel, folder=folder):
+        events = translate(
+            request, volume, conditions=conditions or {}, reference=truth, cancel=cancel, folder=folder
+        )
+        for event in events:
             if isinstance(event, Notice):
                 errors.print(f"[yellow]note:[/yellow] {escape(event.message)}")
             elif isinstance(event, Step):
@@ -263,16 +325,16 @@ def evaluate(
     data_range: Annotated[
         float | None,
         typer.Option(
-            help="Peak for PSNR and SSIM; by default the reference's 99.5th percentile minus its minimum."
+            help="Peak of PSNR and (MS-)SSIM; by default the reference's 99.5th percentile minus its minimum."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """PSNR, SSIM and MAE of a volume against its reference, with the data range stated."""
-    from napari_vol2vol.evaluation.fidelity import fidelity
+    """PSNR, SSIM, MS-SSIM, MAE and mutual information against a reference, with the data range stated."""
     from napari_vol2vol.io import read_volume
+    from napari_vol2vol.metrics.comparison import compare
 
-    result = fidelity(
+    result = compare(
         read_volume(prediction),
         read_volume(reference),
         mask=read_volume(mask) if mask else None,
@@ -282,9 +344,13 @@ def evaluate(
         _print_json(result.as_dict())
         return
     stated = "" if data_range is not None else " (99.5th percentile of the reference minus its minimum)"
+    figures = result.fidelity
+    ms_ssim = f"none ({result.ms_ssim_missing})" if result.ms_ssim is None else f"{result.ms_ssim:.4f}"
     out.print(
-        f"PSNR {result.psnr:.2f} dB  SSIM {result.ssim:.4f}  MAE {result.mae:.4g}\n"
-        f"data range {result.data_range:.6g}{stated}, {result.voxels} voxels"
+        f"PSNR {figures.psnr:.2f} dB  SSIM {figures.ssim:.4f}  MAE {figures.mae:.4g}\n"
+        f"data range {figures.data_range:.6g}{stated}, {figures.voxels} voxels\n"
+        f"MS-SSIM {ms_ssim}\n"
+        f"mutual information {result.mutual_information:.4f} nats ({result.bins} bins an axis)"
     )
 
 

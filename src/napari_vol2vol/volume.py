@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_vol2vol.errors import VolumeError
+from napari_vol2vol.grid import Grid
 
 FloatArray = NDArray[np.float32]
 Affine = NDArray[np.float64]
@@ -87,6 +88,11 @@ class Volume:
         """Distance in mm between neighbouring voxels along ``(z, y, x)``."""
         x, y, z = (float(s) for s in np.linalg.norm(self.affine[:3, :3], axis=0))
         return z, y, x
+
+    @property
+    def grid(self) -> Grid:
+        """Shape and affine."""
+        return Grid(self.shape, self.affine)
 
     @classmethod
     def from_array(
@@ -254,8 +260,10 @@ def check_image(volume: Volume) -> None:
         )
 
 
-def check_reference(volume: Volume, reference: Volume) -> None:
+def check_reference(volume: Volume, reference: Volume, what_for: str = "reference") -> None:
     """Refuse a reference that does not lie on the grid of ``volume``, and say how to bring it there.
+
+    ``what_for`` is what the second volume is called in the message.
 
     Raises
     ------
@@ -272,8 +280,8 @@ def check_reference(volume: Volume, reference: Volume) -> None:
     else:
         what = f"voxels up to {grid_distance_mm(volume, reference):.3g} mm away from their counterparts"
     raise VolumeError(
-        f"reference {reference.name}: found {what}, accepted is the grid of {volume.name}; "
-        "resample it with reference.resampled_to(volume)"
+        f"{what_for} {reference.name}: found {what}, accepted is the grid of {volume.name}; "
+        f"resample it ({what_for}.resampled_to(volume), or --resample on the command line)"
     )
 
 

@@ -8,7 +8,7 @@ import torch
 
 from napari_vol2vol.bundles import check_fit, find_bundle, library, list_bundles, verify_bundle
 from napari_vol2vol.bundles.card import read_card
-from napari_vol2vol.bundles.library import required_bundle
+from napari_vol2vol.bundles.library import required_bundles
 from napari_vol2vol.bundles.weights import load_fusion, load_unet
 from napari_vol2vol.errors import BundleError
 from napari_vol2vol.volume import Volume
@@ -102,7 +102,7 @@ def test_weights_that_do_not_fit_the_network_of_the_card_are_refused(copied):
 
 
 def test_fusion_finds_the_plane_bundle_beside_it(copied):
-    assert required_bundle(read_card(copied / NAMES[0])).path == copied / NAMES[1]
+    assert required_bundles(read_card(copied / NAMES[0]))[NAMES[1]].path == copied / NAMES[1]
 
 
 def test_fusion_finds_the_plane_bundle_where_training_leaves_it_and_passes_over_other_weights(
@@ -113,7 +113,8 @@ def test_fusion_finds_the_plane_bundle_where_training_leaves_it_and_passes_over_
         shutil.copytree(copied / name, runs / name / name)
     shutil.rmtree(copied / NAMES[0])
     edit(copied / NAMES[1], lambda card: card["vol2vol"].update(weights={"model.safetensors": "0" * 64}))
-    assert required_bundle(read_card(runs / NAMES[0] / NAMES[0])).path == runs / NAMES[1] / NAMES[1]
+    required = required_bundles(read_card(runs / NAMES[0] / NAMES[0]))
+    assert required[NAMES[1]].path == runs / NAMES[1] / NAMES[1]
 
 
 def test_fusion_refuses_other_plane_weights_than_those_it_was_trained_on(copied):
@@ -122,18 +123,17 @@ def test_fusion_refuses_other_plane_weights_than_those_it_was_trained_on(copied)
     edit(copied / NAMES[1], lambda card: card["vol2vol"].update(weights={"model.safetensors": digest}))
     verify_bundle(read_card(copied / NAMES[1]))
     with pytest.raises(BundleError, match="was trained on other weights of bundle sr4-t1-planes"):
-        required_bundle(read_card(copied / NAMES[0]))
+        required_bundles(read_card(copied / NAMES[0]))
 
 
 def test_a_required_bundle_that_is_not_there_is_named(copied):
     shutil.rmtree(copied / NAMES[1])
     with pytest.raises(BundleError, match="needs bundle sr4-t1-planes, which is not installed"):
-        required_bundle(read_card(copied / NAMES[0]))
+        required_bundles(read_card(copied / NAMES[0]))
 
 
-def test_a_card_must_name_exactly_one_required_bundle(copied):
-    with pytest.raises(BundleError, match="its card names 0"):
-        required_bundle(read_card(copied / NAMES[1]))
+def test_a_card_that_builds_on_nothing_requires_nothing(copied):
+    assert required_bundles(read_card(copied / NAMES[1])) == {}
 
 
 @pytest.mark.parametrize(

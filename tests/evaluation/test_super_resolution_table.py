@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_vol2vol.evaluation.bench import bench
-from napari_vol2vol.evaluation.fidelity import fidelity
 from napari_vol2vol.evaluation.super_resolution_table import Row, as_markdown, central_block, measure, table
+from napari_vol2vol.metrics.fidelity import fidelity
 from napari_vol2vol.tasks import get_task
 from napari_vol2vol.volume import Volume
 
@@ -44,7 +44,8 @@ def test_a_row_says_what_fidelity_says(scaled):
     task = get_task("super-resolution")
     low = task.degrade(scaled)
     measurement = task.prepare(low, (4, 4, 4), 1)
-    expected = fidelity(task.finish(measurement.plain, measurement, low, "t"), scaled, data_range=1.0)
+    data = measurement.physical(measurement.plain).numpy()
+    expected = fidelity(task.finish(data, low, (4, 4, 4), "t", "T1w"), scaled, data_range=1.0)
     assert found.samples == 1
     assert found.psnr_single == pytest.approx(expected.psnr, abs=1e-3)
     assert found.ssim_single == pytest.approx(expected.ssim, abs=1e-4)

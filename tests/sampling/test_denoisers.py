@@ -1,24 +1,29 @@
 import pytest
 import torch
 
+from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.physics import BlockAverage
+from napari_vol2vol.sampling.branches import Branch, Diffused, plane_model
 from napari_vol2vol.sampling.consistency import projected
-from napari_vol2vol.sampling.denoisers import PlaneModel, averaged, fused, plane_denoiser
-from napari_vol2vol.sampling.schedules import make_schedule
+from napari_vol2vol.sampling.denoisers import averaged, fused, plane_denoiser
 from tiny_bundles import FUSION, PLANE, stirred
 
 SHAPE = (16, 12, 20)
 SCALES = (2, 4)
+CONDITION = torch.randn(SHAPE, generator=torch.Generator().manual_seed(5))
 
 
 @pytest.fixture(scope="module")
 def models():
     torch.manual_seed(0)
-    network, condition = stirred(UNet(PLANE)).eval().requires_grad_(False), torch.randn(1, *SHAPE)
-    schedule = make_schedule("vp_cosine")
-    return [PlaneModel(network, plane, condition, "v", schedule) for plane in ("axial", "sagittal")]
+    return at_work(stirred(UNet(PLANE)).eval().requires_grad_(False), Diffused(), CONDITION)
+
+
+def at_work(network, diffused, condition, **settings):
+    branches = [Branch(network, plane, diffused) for plane in ("axial", "sagittal")]
+    return [plane_model(branch, {"base": condition}, diffused, **settings) for branch in branches]
 
 
 def draw(seed=0):
@@ -47,30 +52,31 @@ def test_denoisers_are_averaged_with_their_weights_on_the_same_x_t():
 
 @pytest.mark.parametrize("weights", [[1.0], [0.7, 0.7], [0.5, 0.4]])
 def test_weights_that_do_not_sum_to_one_are_refused(weights):
-    with pytest.raises(ValueError, match="sum to one"):
+    with pytest.raises(SettingsError, match="sum to one"):
         averaged({"a": lambda x, t: x, "b": lambda x, t: x}, weights)
 
 
 @pytest.mark.parametrize("t", [0.05, 0.5, 0.9])
 @pytest.mark.parametrize("prediction", ["epsilon", "x0", "v"])
 def test_an_untrained_fusion_is_the_average_of_its_planes(models, prediction, t):
-    parts = [PlaneModel(m.network, m.plane, m.condition, prediction, m.schedule) for m in models]
+    parts = at_work(models[0].branch.network, Diffused(prediction=prediction), CONDITION)
     average = averaged({m.plane: plane_denoiser(m) for m in parts})
     with torch.inference_mode():
         expected = average(draw(), t)
-        found = fused(parts, FusionNetwork(FUSION).eval(), SCALES)(draw(), t)
+        found = fused(parts, FusionNetwork(FUSION).eval(), SCALES, CONDITION[None])(draw(), t)
     assert torch.allclose(found, expected, atol=1e-5 * float(expected.abs().max()))
 
 
 def test_the_taps_of_fusion_are_the_planes_the_weight_and_the_residual(models):
     taps, network = {}, stirred(FusionNetwork(FUSION)).eval()
     with torch.inference_mode():
-        result = fused(models, network, SCALES, fusion_lambda=1.0, tap=taps.__setitem__)(draw(), 0.5)
+        denoiser = fused(models, network, SCALES, CONDITION[None], tap=taps.__setitem__)
+        result = denoiser(draw(), 0.5)
     assert set(taps) == {"axial", "sagittal", "w", "R"}
     assert all(v.shape == SHAPE for v in taps.values())
     assert taps["w"].abs().max() > 1e-3
     # eq. 4 in x0 space: x0 is affine in v, so the weights carry over; R counts with -sigma (v prediction)
-    _, sigma = models[0].schedule(torch.tensor(0.5))
+    _, sigma = models[0].shared.schedule(torch.tensor(0.5))
     expected = (
         (0.5 + taps["w"]) * taps["axial"] + (0.5 - taps["w"]) * taps["sagittal"] - float(sigma) * taps["R"]
     )
@@ -79,12 +85,10 @@ def test_the_taps_of_fusion_are_the_planes_the_weight_and_the_residual(models):
 
 def test_plane_models_are_ticked_and_so_is_the_fusion_network(models):
     ticks = []
-    parts = [
-        PlaneModel(m.network, m.plane, m.condition, "v", m.schedule, 8, lambda: ticks.append(1))
-        for m in models
-    ]
+    network = models[0].branch.network
+    parts = at_work(network, Diffused(), CONDITION, slice_batch=8, tick=lambda: ticks.append(1))
     with torch.inference_mode():
-        fused(parts, FusionNetwork(FUSION).eval(), SCALES)(draw(), 0.5)
+        fused(parts, FusionNetwork(FUSION).eval(), SCALES, CONDITION[None])(draw(), 0.5)
     assert len(ticks) == 2 + 3 + 1  # 16 axial and 20 sagittal slices in eights, then one 3D call
 
 

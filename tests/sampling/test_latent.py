@@ -4,7 +4,7 @@ import torch
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.physics import BlockAverage, smooth_inverse
 from napari_vol2vol.sampling.latent import DIFFUSED, make_latent
-from napari_vol2vol.sampling.measurement import IntensityMap, Measurement
+from napari_vol2vol.sampling.measurement import IntensityMap, Measurement, Observed
 
 
 @pytest.fixture
@@ -12,32 +12,34 @@ def measurement():
     operator, low = BlockAverage((2, 2, 2)), torch.randn(4, 5, 6)
     base = smooth_inverse(low, (2, 2, 2))
     whole = (slice(0, 8), slice(0, 10), slice(0, 12))
-    return Measurement(operator.from_means(low), operator, base, base, IntensityMap(0.0, 80.0), whole)
+    return Measurement(
+        {"base": base}, base, IntensityMap(0.0, 80.0), whole, Observed(operator.from_means(low), operator)
+    )
 
 
 @pytest.mark.parametrize("what", DIFFUSED)
 def test_decode_inverts_encode(measurement, what):
-    latent, x = make_latent(what, 0.3, measurement), torch.randn(8, 10, 12)
+    latent, x = make_latent(what, 0.3, measurement.conditions), torch.randn(8, 10, 12)
     assert torch.allclose(latent.decode(latent.encode(x)), x, atol=1e-6)
 
 
 @pytest.mark.parametrize("what", DIFFUSED)
 def test_the_encoded_measurement_is_that_of_the_encoded_volume(measurement, what):
-    operator = measurement.operator
+    operator = measurement.observed.operator
     x = torch.randn(8, 10, 12)
-    x = x - operator.pseudo_inverse(operator(x) - measurement.y)  # now A x = y
-    latent = make_latent(what, 0.3, measurement)
-    assert torch.allclose(operator(latent.encode(x)), latent.encode_measurement(measurement), atol=1e-4)
+    x = x - operator.pseudo_inverse(operator(x) - measurement.observed.y)  # now A x = y
+    latent = make_latent(what, 0.3, measurement.conditions)
+    assert torch.allclose(operator(latent.encode(x)), latent.encode_observed(measurement.observed), atol=1e-4)
 
 
 def test_a_residual_is_measured_as_zero_because_its_base_honours_the_measurement(measurement):
-    encoded = make_latent("residual", 0.3, measurement).encode_measurement(measurement)
+    encoded = make_latent("residual", 0.3, measurement.conditions).encode_observed(measurement.observed)
     assert torch.allclose(encoded, torch.zeros_like(encoded), atol=1e-4)
 
 
 def test_unknown_names_are_refused(measurement):
     with pytest.raises(SettingsError, match="'noise', accepted are residual, image"):
-        make_latent("noise", 1.0, measurement)
+        make_latent("noise", 1.0, measurement.conditions)
 
 
 def test_the_intensity_map_is_undone_exactly():

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.unet import UNet
+from napari_vol2vol.sampling.branches import Diffused
 from napari_vol2vol.training.pool import PoolSettings, VolumePool
 from napari_vol2vol.training.recipe import Phase, load_recipe
 from napari_vol2vol.training.stages import Draw, diffuse, plane_loss, regression_loss
@@ -29,7 +31,7 @@ def make_loop(folder, *, stop_at=None, renew_every=10**9, **options):
     mine = recipe()
     mine = replace(mine, pool=replace(POOL, renew_every=renew_every))
     pool = VolumePool([], FACTOR, mine.pool, seed=1)
-    loss = plane_loss(Draw(pool, mine, pool.residual_scale()))
+    loss = plane_loss(Draw(pool, mine, Diffused("residual", pool.scale_of("residual"))))
 
     def interrupted(network, step):
         if step == stop_at:
@@ -78,7 +80,10 @@ def test_a_run_resumed_after_renewals_takes_the_same_steps_on_other_pool_entries
 
 def test_the_random_numbers_of_a_step_depend_on_nothing_before_it():
     pool = VolumePool([], FACTOR, POOL, seed=1)
-    one, other = Draw(pool, recipe(), 0.2), Draw(pool, recipe(), 0.2)
+    one, other = (
+        Draw(pool, recipe(), Diffused("residual", 0.2)),
+        Draw(pool, recipe(), Diffused("residual", 0.2)),
+    )
     for step in range(3):
         one.generator(step).random(100)
     assert one.generator(3).random() == other.generator(3).random()
@@ -132,7 +137,7 @@ def test_the_learning_rate_warms_up_and_ends_at_its_final_share():
 def test_a_short_training_lowers_the_loss(tmp_path):
     pool = VolumePool([], FACTOR, POOL, seed=1)
     mine = recipe(phases=(Phase(16, 2, 30),))
-    loss = regression_loss(Draw(pool, mine, pool.residual_scale()))
+    loss = regression_loss(Draw(pool, mine, Diffused("residual", pool.scale_of("residual"))))
     torch.manual_seed(0)
     network = UNet(REGRESSION)
     with torch.no_grad():
@@ -152,7 +157,7 @@ def test_the_same_seed_gives_the_same_pool_and_another_seed_another(real):
     pools = [VolumePool(volumes, FACTOR, settings, seed) for seed in (1, 1, 2)]
     for pool in pools:
         pool.renew()
-        assert all(e.image.shape == e.base.shape == (24, 24, 24) for e in pool.entries)
+        assert all(e.image.shape == e.conditions["base"].shape == (24, 24, 24) for e in pool.entries)
         assert all(-1 <= float(e.image.min()) <= float(e.image.max()) <= 1 for e in pool.entries)
     images = [torch.stack([e.image for e in pool.entries]) for pool in pools]
     assert torch.equal(images[0], images[1])
@@ -162,12 +167,12 @@ def test_the_same_seed_gives_the_same_pool_and_another_seed_another(real):
 def test_the_base_of_an_entry_has_the_block_means_of_its_image():
     pool = VolumePool([], FACTOR, POOL, seed=1)
     entry = pool.entries[0]
-    means = [t.reshape(6, 4, 6, 4, 6, 4).mean((1, 3, 5)) for t in (entry.image, entry.base)]
+    means = [t.reshape(6, 4, 6, 4, 6, 4).mean((1, 3, 5)) for t in (entry.image, entry.conditions["base"])]
     assert torch.allclose(means[0], means[1], atol=1e-5)
 
 
 def test_a_pool_of_nothing_is_refused():
-    with pytest.raises(ValueError, match="real volumes or phantoms"):
+    with pytest.raises(SettingsError, match="neither real volumes nor procedural heads"):
         VolumePool([], FACTOR, replace(POOL, phantom_share=0.0), seed=0)
 
 

@@ -14,6 +14,7 @@ import pytest
 from qtpy.QtWidgets import QApplication
 from superqt.utils import WorkerBase
 
+from napari_vol2vol.grid import finer
 from napari_vol2vol.ui.result_layers import on_grid_of
 from napari_vol2vol.volume import Volume, scale_affine
 
@@ -144,12 +145,12 @@ def fake_catalogue() -> Any:
             few, affine=volume.affine @ np.diag([2, 2, 2, 1.0]), name=f"{volume.name} low"
         )
 
-    def output_shape(source: Volume, factor: Any) -> tuple[int, ...]:
-        return tuple(2 * n for n in source.shape)
+    def grid(source: Volume, factor: Any) -> Any:
+        return finer(source.grid, (2, 2, 2))
 
     names = ("score-fusion", "tpdm", "trilinear")
     task = SimpleNamespace(name="super-resolution", title="Super-resolution", systems=names)
-    task.degrade, task.output_shape = degrade, output_shape
+    task.degrade, task.grid = degrade, grid
     card = SimpleNamespace(
         name="brain-t1-x4", title="Brain T1 ×4", description="A network.", licence="BSD-3-Clause",
         training="procedural heads", limits="adults only", modality=("T1w",), factor=(2, 2, 2),

@@ -20,8 +20,10 @@ class BundleCard:
     ``metadata.json`` uses the field names of the MONAI Bundle where they apply (``version, task, description,
     authors, copyright, data_source, intended_use``); what only this project needs stands under ``vol2vol``.
     ``spacing_mm`` is the trained range (low, high) of the *input* spacing along (z, y, x). ``weights`` maps
-    file name to sha256; ``requires`` names a bundle whose networks this one builds on, and its weights'
-    sha256.
+    file name to sha256; ``requires`` names the bundles whose networks this one builds on, and their weights'
+    sha256. ``inputs`` names the conditions of the networks in channel order (a modality, or ``base``: the
+    smooth inverse of the measurement), ``target`` the modality of the result. ``branches`` lists (bundle,
+    plane) of an ensemble; empty: every plane of the one required bundle.
     """
 
     name: str
@@ -43,6 +45,9 @@ class BundleCard:
     weights: dict[str, str] = field(default_factory=dict)
     requires: dict[str, str] = field(default_factory=dict)
     default_steps: int = 20
+    inputs: tuple[str, ...] = ("base",)
+    target: str = ""
+    branches: tuple[tuple[str, str], ...] = ()
 
 
 def read_card(folder: Path) -> BundleCard:
@@ -83,6 +88,9 @@ def read_card(folder: Path) -> BundleCard:
             weights=own["weights"],
             requires=own["requires"],
             default_steps=own["default_steps"],
+            inputs=tuple(own.get("inputs", ("base",))),
+            target=own.get("target", own["modality"][0]),
+            branches=tuple((bundle, plane) for bundle, plane in own.get("branches", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"bundle {folder}: metadata.json: field {error} is missing or malformed") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 
@@ -41,8 +42,12 @@ def list_bundles(task: str | None = None, system: str | None = None) -> list[Bun
     return sorted(fitting, key=lambda card: card.name)
 
 
-def find_bundle(name_or_path: str | None, task: str, system: str) -> BundleCard:
+def find_bundle(
+    name_or_path: str | None, task: str, system: str, modalities: Collection[str] = ()
+) -> BundleCard:
     """Return a bundle by name or folder, or the default for a task and system.
+
+    The default is the first by name, and among several one whose modality is among ``modalities``.
 
     Raises
     ------
@@ -53,7 +58,7 @@ def find_bundle(name_or_path: str | None, task: str, system: str) -> BundleCard:
     if name_or_path is None:
         if not fitting:
             raise BundleError(f"no bundle for task {task!r} and system {system!r} is installed")
-        return fitting[0]
+        return next((card for card in fitting if set(card.modality) & set(modalities)), fitting[0])
     if (Path(name_or_path) / "metadata.json").is_file():
         card = read_card(Path(name_or_path))
     else:
@@ -96,21 +101,20 @@ def verify_bundle(card: BundleCard) -> None:
             )
 
 
-def required_bundle(card: BundleCard) -> BundleCard:
-    """Return the bundle that this one builds on: the very weights it was trained with.
+def required_bundles(card: BundleCard) -> dict[str, BundleCard]:
+    """Return the bundles that this one builds on, by name: the very weights it was trained with.
 
-    It is looked for beside this one, where `vol2vol train` leaves it, and among the installed ones.
+    They are looked for beside this one, where `vol2vol train` leaves them, and among the installed ones.
 
     Raises
     ------
     BundleError
         If there is none of that name, or only with other weights.
     """
-    if len(card.requires) != 1:
-        raise BundleError(
-            f"bundle {card.name}: needs one required bundle, its card names {len(card.requires)}"
-        )
-    name, expected = next(iter(card.requires.items()))
+    return {name: _required(card, name, digest) for name, digest in card.requires.items()}
+
+
+def _required(card: BundleCard, name: str, expected: str) -> BundleCard:
     roots = [card.path.parent, card.path.parent.parent / name, *bundle_folders()]
     present = [root / name for root in roots if (root / name / "metadata.json").is_file()]
     for folder in present:

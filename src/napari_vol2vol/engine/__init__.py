@@ -12,7 +12,7 @@ from napari_vol2vol.engine.events import (
     Started,
 )
 from napari_vol2vol.engine.request import Translation
-from napari_vol2vol.engine.run import Estimate, estimate, translate
+from napari_vol2vol.engine.run import Estimate, estimate, output_of, translate
 
 __all__ = [
     "Done",
@@ -27,5 +27,6 @@ __all__ = [
     "Started",
     "Translation",
     "estimate",
+    "output_of",
     "translate",
 ]

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vol2vol.errors import RunError
+from napari_vol2vol.metrics.calibration import mean_absolute_calibration_error
+from napari_vol2vol.metrics.fidelity import default_data_range, mean_absolute_error, psnr
 from napari_vol2vol.volume import Volume
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class Reference:
 
     def __init__(self, volume: Volume) -> None:
         self.volume = volume
-        self.data_range = float(np.percentile(volume.data, 99.5) - volume.data.min()) or 1.0
+        self.data_range = default_data_range(volume.data)
 
     def error(self, x: FloatArray) -> FloatArray:
         """Return x - reference."""
@@ -33,8 +35,7 @@ class Reference:
 
     def psnr(self, x: FloatArray) -> float:
         """Return the peak signal-to-noise ratio in dB."""
-        mse = float(np.mean(np.square(self.error(x)), dtype=np.float64))
-        return float("inf") if mse == 0 else 10 * float(np.log10(self.data_range**2 / mse))
+        return psnr(x, self.volume.data, self.data_range)
 
     def metrics(self, newest: FloatArray, mean: FloatArray, std: FloatArray | None) -> dict[str, float]:
         """Return PSNR of the newest sample and of the mean, MAE, and MACE where there are several samples.
@@ -44,11 +45,12 @@ class Reference:
         figures = {
             "psnr_single": self.psnr(newest),
             "psnr_mean": self.psnr(mean),
-            "mae_mean": float(np.abs(self.error(mean)).mean()),
+            "mae_mean": mean_absolute_error(mean, self.volume.data),
             "data_range": self.data_range,
         }
         if std is not None:
-            figures["mace"] = float(np.abs(std - np.abs(self.error(mean))).mean()) / self.data_range
+            mace = mean_absolute_calibration_error(mean=mean, std=std, reference=self.volume.data)
+            figures["mace"] = mace / self.data_range
         return figures
 
 

@@ -20,7 +20,8 @@ class Translation:
 
     ``bundle`` is a bundle name, a folder, or None for the default of task and system. ``device`` is
     ``"auto"`` or a torch device; ``precision`` one of ``auto, bfloat16, float32``. ``eta`` is DDIM's
-    stochasticity in [0, 1]. ``plane`` picks the plane of single-plane systems, ``factor`` the block (kz, ky,
+    stochasticity in [0, 1]. ``plane`` picks the plane of single-plane systems, ``weights`` are the shares of
+    the branches of an average (None: equal), ``factor`` the block (kz, ky,
     kx) of systems without a bundle. ``slice_batch`` is the number of slices per 2D network call (None: chosen
     from the memory). ``record_trajectory_mib`` is the cap in MiB of a float16 recording of x̂0 at every step
     (0: none).
@@ -44,6 +45,7 @@ class Translation:
     fusion_lambda: float = 1.0
     consistency: bool = True
     plane: str | None = None
+    weights: tuple[float, ...] | None = None
     factor: tuple[int, int, int] | None = None
     slice_batch: int | None = None
     record_trajectory_mib: int = 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from types import MappingProxyType
 
 from napari_vol2vol.bundles.card import BundleCard, check_fit
-from napari_vol2vol.bundles.library import find_bundle, required_bundle
+from napari_vol2vol.bundles.library import find_bundle, required_bundles
 from napari_vol2vol.bundles.weights import config_from_card
 from napari_vol2vol.engine.device import resolve_device, resolve_precision
 from napari_vol2vol.engine.events import Event, SnapshotBox
@@ -22,9 +23,9 @@ from napari_vol2vol.errors import RunError, SettingsError
 from napari_vol2vol.networks.unet import UNetConfig
 from napari_vol2vol.systems.registry import get_system
 from napari_vol2vol.tasks.registry import get_task
-from napari_vol2vol.volume import Volume, check_reference
+from napari_vol2vol.volume import Volume, check_image, check_reference
 
-DEFAULT_FACTOR = (4, 4, 4)
+NONE: Mapping[str, Volume] = MappingProxyType({})
 DEFAULT_SLICE_BATCH = {"cpu": 16, "cuda": 128, "mps": 32}
 
 
@@ -49,11 +50,20 @@ class Job:
     plan: Plan
     plane_config: UNetConfig | None
     volume_config: UNetConfig | None
+    conditions: Mapping[str, Volume]
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
         """Shape of the result `(z, y, x)`."""
-        return get_task(self.request.task).output_shape(self.source, self.factor)
+        return get_task(self.request.task).grid(self.source, self.factor).shape
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Every condition that a network of this run wants, the bundle's own first."""
+        if self.card is None:
+            return ()
+        required = required_bundles(self.card).values()
+        return tuple(dict.fromkeys([*self.card.inputs, *(name for c in required for name in c.inputs)]))
 
     @property
     def multiple(self) -> int:
@@ -75,7 +85,7 @@ class Job:
 _SPEEDS: dict[tuple[str, str | None, str], float] = {}
 
 
-def resolve(request: Translation, source: Volume) -> Job:
+def resolve(request: Translation, source: Volume, conditions: Mapping[str, Volume] = NONE) -> Job:
     """Look every name of a request up and fix the memory plan.
 
     Raises
@@ -88,26 +98,31 @@ def resolve(request: Translation, source: Volume) -> Job:
         raise SettingsError(
             f"system {request.system} does not serve task {task.name}; {', '.join(task.systems)} do"
         )
-    card = find_bundle(request.bundle, request.task, request.system) if system.needs_bundle else None
+    card = None
+    if system.needs_bundle:
+        given = [v.modality for v in (source, *conditions.values()) if v.modality]
+        card = find_bundle(request.bundle, request.task, request.system, given)
     plane_config = volume_config = None
     if card is not None:
         config = config_from_card(card.network)
         plane_config, volume_config = (config, None) if config.dims == 2 else (None, config)
-        if card.requires:
-            plane_config = config_from_card(required_bundle(card).network)
+        for required in required_bundles(card).values():
+            plane_config = config_from_card(required.network)
     device = resolve_device(request.device)
     batch = request.slice_batch or DEFAULT_SLICE_BATCH.get(device.type, 16)
-    factor = card.factor if card is not None else request.factor or DEFAULT_FACTOR
+    factor = card.factor if card is not None else request.factor or task.default_factor
     if request.factor is not None and request.factor != factor:
         raise SettingsError(
             f"factor: found {request.factor}, bundle {card and card.name} is for {factor} (z, y, x)"
         )
-    return Job(request, source, card, factor, Plan(batch, None, str(device)), plane_config, volume_config)
+    return Job(
+        request, source, card, factor, Plan(batch, None, str(device)), plane_config, volume_config, conditions
+    )
 
 
-def estimate(request: Translation, source: Volume) -> Estimate:
+def estimate(request: Translation, source: Volume, conditions: Mapping[str, Volume] = NONE) -> Estimate:
     """Return memory, time and warnings of a run without reading weights; fast enough to call while typing."""
-    job = resolve(request, source)
+    job = resolve(request, source, conditions)
     speed = _SPEEDS.get(job.speed_key)
     steps, samples = run_length(request)
     seconds = None if speed is None else speed * steps * samples * prod(job.output_shape)
@@ -124,6 +139,7 @@ def translate(
     request: Translation,
     source: Volume,
     *,
+    conditions: Mapping[str, Volume] = NONE,
     reference: Volume | None = None,
     box: SnapshotBox | None = None,
     cancel: threading.Event | None = None,
@@ -139,8 +155,10 @@ def translate(
     ----------
     request : Translation
     source : Volume
+    conditions : mapping of modality to Volume
+        Further inputs on the output grid, for bundles that want several.
     reference : Volume, optional
-        The truth on the output grid; error map and metrics are computed against it.
+        The truth on the output grid; error map and metrics are computed against it (`Task.match`).
     box : SnapshotBox, optional
         Receives the newest arrays.
     cancel : threading.Event, optional
@@ -152,10 +170,13 @@ def translate(
     Vol2VolError
         For anything a user can mend, and `RunError` for everything else; never a bare RuntimeError.
     """
-    job = resolve(request, source)
+    job = resolve(request, source, conditions)
     task = get_task(request.task)
+    for volume in (source, *conditions.values()):
+        check_image(volume)
     if reference is not None:
         check_output_grid(job, reference)
+        reference = task.match(reference)
     device = resolve_device(job.plan.device)
     dtype = resolve_precision(request.precision, device)
     steps, samples = run_length(request)
@@ -173,18 +194,24 @@ def translate(
         raise RunError(f"{request.system} on {job.plan.device} failed: {error}") from error
 
 
+def output_of(request: Translation, source: Volume, conditions: Mapping[str, Volume] = NONE) -> Volume:
+    """Return an empty volume on the grid of the result: what references and conditions must lie on."""
+    return _empty_result(resolve(request, source, conditions))
+
+
 def check_output_grid(job: Job, reference: Volume) -> None:
     """Raise `VolumeError` unless the reference lies on the grid of the result."""
+    check_reference(_empty_result(job), reference)
+
+
+def _empty_result(job: Job) -> Volume:
     import numpy as np
 
-    from napari_vol2vol.tasks.super_resolution import regridded
-
-    expected = job.source.with_data(
-        np.broadcast_to(np.float32(0), job.output_shape),
-        affine=regridded(job.source.affine, [1 / k for k in job.factor]),
-        name="the result",
-    )
-    check_reference(expected, reference)
+    grid = get_task(job.request.task).grid(job.source, job.factor)
+    nothing = np.broadcast_to(np.float32(0), grid.shape)
+    return job.source.with_data(nothing, affine=grid.affine, name="the result")
 
 
-__all__ = ["Estimate", "Job", "check_output_grid", "estimate", "resolve", "run_length", "translate"]
+__all__ = [
+    "Estimate", "Job", "check_output_grid", "estimate", "output_of", "resolve", "run_length", "translate",
+]  # fmt: skip

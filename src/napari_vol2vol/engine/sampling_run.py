@@ -83,7 +83,7 @@ class SamplingRun:
         self.statistics = RunningStatistics()
         self.newest: FloatArray | None = None
         self.taps: dict[str, Tensor] = {}
-        self.residual = float("nan")
+        self.residual: float | None = None
         self.cancelled = False
         self._sample = self._step = self._ticks = 0
         self._ticks_per_step: int | None = None
@@ -97,7 +97,8 @@ class SamplingRun:
         self.emit(Preparing("reading weights" if card is not None else "preparing"))
         for warning in check_fit(card, self.job.source) if card is not None else []:
             self._notice(warning)
-        measurement = self.task.prepare(self.job.source, self.job.factor, self.job.multiple)
+        job = self.job
+        measurement = self.task.prepare(job.source, job.factor, job.multiple, job.inputs, job.conditions)
         try:
             assembly = self._assemble(measurement)
             self.emit(Started(self.samples, self.steps, self.plan.device, self.job.memory_bytes()))
@@ -122,6 +123,7 @@ class SamplingRun:
             fusion_lambda=request.fusion_lambda,
             consistency=request.consistency,
             plane=request.plane,
+            weights=request.weights,
             tick=self.tick,
             tap=self._tap,
         )
@@ -136,7 +138,7 @@ class SamplingRun:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                smaller = step_down(self.plan, measurement.base.shape[0])
+                smaller = step_down(self.plan, measurement.shape[0])
                 if smaller is None:
                     raise OutOfMemoryError(
                         f"{self.job.request.system} needs more memory than {self.plan.device} has, even in "
@@ -151,14 +153,14 @@ class SamplingRun:
     def _run_sample(self, assembly: Assembly, measurement: Measurement, sample: int) -> Tensor:
         """Return the finished x̂0 of one sample in model space."""
         request = self.job.request
-        device, shape = torch.device(self.plan.device), tuple(measurement.base.shape)
+        device, shape = torch.device(self.plan.device), measurement.shape
         m = measurement.to(device)
         bank = NoiseBank(request.seed, sample - 1)
         autocast = torch.autocast(device.type, self.dtype) if self.dtype != torch.float32 else nullcontext()
-        x = m.base
+        x = m.plain
         with torch.inference_mode(), autocast:
             if assembly.schedule is None:
-                x = assembly.decode(assembly.denoiser(m.base, 0.0))
+                x = assembly.decode(assembly.denoiser(m.plain, 0.0))
                 self._step_done(1, x, m)
                 return x.cpu()
             sampler = get_sampler(request.solver)
@@ -240,7 +242,7 @@ class SamplingRun:
             volumes["mean"] = self._volume(mean, "mean")
         if std is not None:
             volumes["uncertainty"] = self._volume(std, "uncertainty")
-        metrics: dict[str, float] = {"data_residual": self.residual} if self.newest is not None else {}
+        metrics: dict[str, float] = {} if self.residual is None else {"data_residual": self.residual}
         if self.reference is not None and mean is not None and self.newest is not None:
             volumes["error"] = self._volume(self.reference.error(mean), "error")
             metrics |= self.reference.metrics(self.newest, mean, std)
@@ -250,8 +252,7 @@ class SamplingRun:
         return Done(volumes, metrics, record, self.folder.path if self.folder else None, self.cancelled)
 
     def _physical(self, x: Tensor, measurement: Measurement) -> FloatArray:
-        cut = measurement.intensity.to_physical(x[measurement.crop].float())
-        return np.ascontiguousarray(cut.cpu().numpy())
+        return np.ascontiguousarray(measurement.physical(x).cpu().numpy())
 
     def _tap_array(self, value: Tensor, measurement: Measurement) -> FloatArray:
         return np.ascontiguousarray(value[measurement.crop].float().cpu().numpy())
@@ -261,11 +262,11 @@ class SamplingRun:
             self.taps[name] = value
 
     def _volume(self, array: FloatArray, what: str) -> Volume:
-        from napari_vol2vol.tasks.super_resolution import regridded
-
-        source, name = self.job.source, f"{self.job.source.name} · {what} · {self.job.request.system}"
-        affine = regridded(source.affine, [1 / k for k in self.job.factor])
-        return source.with_data(array, affine=affine, name=name, provenance={"generated": True})
+        job = self.job
+        name = f"{job.source.name} · {what} · {job.request.system}"
+        target = job.card.target if job.card is not None else job.source.modality or ""
+        volume = self.task.finish(array, job.source, job.factor, name, target)
+        return volume.with_data(volume.data, provenance={"generated": True})
 
     def _notice(self, message: str) -> None:
         self.notices.append(message)
@@ -275,7 +276,7 @@ class SamplingRun:
         from napari_vol2vol.io.provenance import build_record, describe_input
 
         request, card = self.job.request, self.job.card
-        inputs = [describe_input(self.job.source)]
+        inputs = [describe_input(volume) for volume in (self.job.source, *self.job.conditions.values())]
         return build_record(
             inputs=inputs,
             task=request.task,

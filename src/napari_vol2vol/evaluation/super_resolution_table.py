@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vol2vol.engine import Done, SampleDone, Translation, translate
-from napari_vol2vol.evaluation.fidelity import fidelity, mean_absolute_calibration_error
 from napari_vol2vol.io import read_volume
+from napari_vol2vol.metrics.calibration import mean_absolute_calibration_error
+from napari_vol2vol.metrics.fidelity import PERCENTILE, fidelity
 from napari_vol2vol.systems.registry import get_system
 from napari_vol2vol.tasks.registry import get_task
 from napari_vol2vol.volume import Volume
@@ -53,7 +54,7 @@ def central_block(volume: Volume, size: int | None, *, scaled: bool = True) -> V
     """
     data = volume.data
     if scaled:
-        data = np.clip(data / float(np.percentile(data, 99.5)), 0, 1)
+        data = np.clip(data / float(np.percentile(data, PERCENTILE)), 0, 1)
     if size is None:
         return volume.with_data(data)
     start = [max(0, n // 2 - size // 2) for n in volume.shape]
@@ -93,7 +94,9 @@ def measure(truth: Volume, system: str, *, samples: int, seed: int = 0, **settin
     std = done.volumes.get("uncertainty")
     mace = None
     if std is not None:
-        mace = 1e4 * mean_absolute_calibration_error(std.data, done.volumes["mean"].data, truth.data)
+        mace = 1e4 * mean_absolute_calibration_error(
+            mean=done.volumes["mean"].data, std=std.data, reference=truth.data
+        )
     psnrs, ssims = np.array([s[0] for s in singles]), np.array([s[1] for s in singles])
     return Row(
         truth.name, system, len(singles), float(psnrs.mean()),

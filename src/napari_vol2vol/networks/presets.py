@@ -8,16 +8,17 @@ from napari_vol2vol.networks.unet import UNetConfig
 PLANE_LABELS = 3  # axial, coronal, sagittal
 
 
-def plane_unet(preset: str, conditions: int = 1) -> UNetConfig:
-    """Return the 2D network of a preset for ``conditions`` condition channels beside x_t.
+def plane_unet(preset: str, conditions: int = 1, consecutive: int = 1) -> UNetConfig:
+    """Return the 2D network of a preset for x_t and ``conditions`` conditions of ``consecutive`` slices.
 
     ``paper`` is table 11 of Score-Fusion; ``compact`` keeps wide channels at half resolution, which is what a
     CPU runs fastest (measured by `vol2vol bench`), and one set of weights for all planes.
     """
+    inputs = consecutive * (1 + conditions)
     if preset == "paper":
         return UNetConfig(
             2,
-            1 + conditions,
+            inputs,
             1,
             (64, 128, 256, 512),
             (2, 2, 2, 3),
@@ -26,11 +27,9 @@ def plane_unet(preset: str, conditions: int = 1) -> UNetConfig:
             convs_per_block=3,
         )
     if preset == "paper-small":
-        return UNetConfig(2, 1 + conditions, 1, (32, 64, 128, 256), (2, 2, 2, 2), (2, 2, 2, 2))
+        return UNetConfig(2, inputs, 1, (32, 64, 128, 256), (2, 2, 2, 2), (2, 2, 2, 2))
     if preset == "compact":
-        return UNetConfig(
-            2, 1 + conditions, 1, (64, 96, 128), (1, 2, 2), (1, 1, 1), stem=2, labels=PLANE_LABELS
-        )
+        return UNetConfig(2, inputs, 1, (64, 96, 128), (1, 2, 2), (1, 1, 1), stem=2, labels=PLANE_LABELS)
     raise SettingsError(f"2D network preset: found {preset!r}, accepted are paper, paper-small, compact")
 
 
@@ -39,7 +38,7 @@ def fusion_unet(
 ) -> UNetConfig:
     """Return the 3D fusion network of a preset: x_t, conditions and one prediction a branch in, w and R out.
 
-    ``paper`` and ``paper-small`` are tables 12 and 13 of Score-Fusion; the small one injects no 2D features.
+    ``paper`` and ``paper-small`` are tables 12 and 13 of Score-Fusion; the small ones inject no 2D features.
     ``inject`` gives the summed width of the 2D features per level.
     """
     inputs, outputs = 1 + conditions + branches, branches
@@ -52,4 +51,8 @@ def fusion_unet(
         return UNetConfig(3, inputs, outputs, (32, 64, 64, 128), (2, 2, 2, 3), (2, 2, 2, 2), checkpoint=True)
     if preset == "compact":
         return UNetConfig(3, inputs, outputs, (64, 128), (1, 2), (1, 2), stem=2, inject_channels=inject)
-    raise SettingsError(f"3D network preset: found {preset!r}, accepted are paper, paper-small, compact")
+    if preset == "compact-small":
+        return UNetConfig(3, inputs, outputs, (48, 64), (1, 1), (1, 1), stem=2)
+    raise SettingsError(
+        f"3D network preset: found {preset!r}, accepted are paper, paper-small, compact, compact-small"
+    )

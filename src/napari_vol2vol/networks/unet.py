@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.blocks import (
     ResBlock,
     TimeEmbedding,
@@ -42,6 +43,7 @@ class UNetConfig:
     labels: int = 0
     inject_channels: tuple[int, ...] = ()
     checkpoint: bool = False
+    alignment: str = "mlp"
 
     @property
     def multiple(self) -> int:
@@ -49,14 +51,26 @@ class UNetConfig:
         return int(self.stem * 2 ** (len(self.channels) - 1))
 
 
-class Alignment(nn.Module):
-    """MLP alignment (Score-Fusion, 3.3): per voxel, from 2D features to the width of a 3D level."""
+ALIGNMENTS = ("mlp", "convolution")
 
-    def __init__(self, c_in: int, c_out: int) -> None:
+
+class Alignment(nn.Module):
+    """From 2D features to the width of a 3D level, zero at the start.
+
+    ``mlp`` is two layers per voxel (Score-Fusion, 3.3), ``convolution`` one 3 x 3 x 3 layer
+    (Diff-Ensembler, 3.3).
+    """
+
+    def __init__(self, c_in: int, c_out: int, kind: str = "mlp") -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            conv(3, c_in, c_out, kernel=1), nn.SiLU(), zeroed(conv(3, c_out, c_out, kernel=1))
-        )
+        if kind not in ALIGNMENTS:
+            raise SettingsError(f"alignment: found {kind!r}, accepted are {', '.join(ALIGNMENTS)}")
+        if kind == "convolution":
+            self.layers: nn.Module = zeroed(conv(3, c_in, c_out))
+        else:
+            self.layers = nn.Sequential(
+                conv(3, c_in, c_out, kernel=1), nn.SiLU(), zeroed(conv(3, c_out, c_out, kernel=1))
+            )
 
     def forward(self, features: Tensor) -> Tensor:
         """Return `(N, c_out, D, H, W)`."""
@@ -84,7 +98,9 @@ class UNet(nn.Module):
             width = out
             if level < len(c) - 1:
                 self.down.append(conv(d, out, out, stride=2))
-        self.inject = nn.ModuleList(Alignment(a, b) for a, b in zip(config.inject_channels, c, strict=False))
+        self.inject = nn.ModuleList(
+            Alignment(a, b, config.alignment) for a, b in zip(config.inject_channels, c, strict=False)
+        )
         self.middle = nn.ModuleList(block(width, width) for _ in range(config.middle_blocks))
         self.up, self.decoder = nn.ModuleList(), nn.ModuleList()
         for level, (out, count) in reversed(list(enumerate(zip(c, config.decoder_blocks, strict=True)))):

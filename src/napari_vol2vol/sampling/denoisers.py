@@ -1,18 +1,18 @@
-"""From networks to denoisers: one plane, the average of several, the learned fusion of two."""
+"""From networks to denoisers: one plane, one volume, the average of several, their learned fusion."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.fusion import FusionNetwork
-from napari_vol2vol.sampling.planes import Plane, PlaneOutput, Tick, apply_plane, no_tick
+from napari_vol2vol.sampling.branches import Diffused, PlaneModel, names_of
+from napari_vol2vol.sampling.planes import Tick, no_tick
 from napari_vol2vol.sampling.predictions import to_x0
 from napari_vol2vol.sampling.samplers import Denoiser
-from napari_vol2vol.sampling.schedules import Schedule
 from napari_vol2vol.sampling.slabs import in_slabs
 
 #: Receives named intermediate volumes `(D, H, W)`: plane estimates, fusion weight, residual.
@@ -23,40 +23,43 @@ def no_tap(name: str, volume: Tensor) -> None:
     """Keep nothing."""
 
 
-@dataclass(frozen=True)
-class PlaneModel:
-    """A 2D network with what is needed to run it on a volume.
-
-    ``condition`` is `(C, D, H, W)` in model space, ``slice_batch`` the number of slices a call.
-    """
-
-    network: nn.Module
-    plane: Plane
-    condition: Tensor
-    prediction: str
-    schedule: Schedule
-    slice_batch: int = 16
-    tick: Tick = no_tick
-
-    def __call__(self, x_t: Tensor, t: float, feature_scales: Sequence[int] = ()) -> PlaneOutput:
-        """Return the raw prediction `(D, H, W)` and pooled features."""
-        inputs = torch.cat([x_t[None], self.condition])
-        return apply_plane(
-            self.network, inputs, t, self.plane,
-            slice_batch=self.slice_batch, feature_scales=feature_scales, tick=self.tick,
-        )  # fmt: skip
-
-    def x0_from(self, output: Tensor, x_t: Tensor, t: float) -> Tensor:
-        """Return x̂0 from a raw prediction."""
-        alpha, sigma = self.schedule(torch.tensor(t, dtype=torch.float64))
-        return to_x0(self.prediction, output, x_t, alpha.to(x_t.dtype), sigma.to(x_t.dtype))
-
-
 def plane_denoiser(model: PlaneModel) -> Denoiser:
     """Return the denoiser of one plane model (Palette, slice by slice)."""
 
     def denoise(x_t: Tensor, t: float) -> Tensor:
         return model.x0_from(model(x_t, t).prediction, x_t, t)
+
+    return denoise
+
+
+def volume_denoiser(
+    network: nn.Module,
+    condition: Tensor,
+    diffused: Diffused,
+    *,
+    multiple: int,
+    slab: int | None = None,
+    tick: Tick = no_tick,
+) -> Denoiser:
+    """Return the denoiser of a fully 3D network (Palette-3D, the layout of Med-DDPM).
+
+    Parameters
+    ----------
+    network : nn.Module
+        Called as ``network(x, t)`` with x `(1, 1 + C, D, H, W)`, returning ``(output, features)``.
+    condition : Tensor, shape (C, D, H, W)
+    multiple : int
+        What a slab of axial slices must be divisible by (`in_slabs`).
+    """
+
+    def run(volumes: list[Tensor], t: float) -> list[Tensor]:
+        tick()
+        times = torch.full((1,), t, device=condition.device, dtype=torch.float32)
+        return [network(torch.cat(volumes)[None], times)[0][0].float()]
+
+    def denoise(x_t: Tensor, t: float) -> Tensor:
+        (output,) = in_slabs(lambda v: run(v, t), [x_t[None], condition], [1, 1], slab, multiple)
+        return to_x0(diffused.prediction, output[0], x_t, *diffused.coefficients(t, x_t))
 
     return denoise
 
@@ -76,7 +79,7 @@ def averaged(
     """
     shares = list(weights) if weights is not None else [1 / len(denoisers)] * len(denoisers)
     if len(shares) != len(denoisers) or abs(sum(shares) - 1) > 1e-6:
-        raise ValueError(f"weights {shares} must be {len(denoisers)} numbers that sum to one")
+        raise SettingsError(f"weights: found {shares}, accepted are {len(denoisers)} numbers that sum to one")
 
     def denoise(x_t: Tensor, t: float) -> Tensor:
         total = torch.zeros_like(x_t)
@@ -93,6 +96,7 @@ def fused(
     models: Sequence[PlaneModel],
     network: FusionNetwork,
     feature_scales: Sequence[int],
+    condition: Tensor,
     *,
     fusion_lambda: float = 1.0,
     slab: int | None = None,
@@ -100,16 +104,21 @@ def fused(
 ) -> Denoiser:
     """Return the denoiser of Score-Fusion (algorithm 2): plane models, then the 3D network over them.
 
-    ``slab`` limits the axial slices the 3D network sees at once (`in_slabs`).
+    Parameters
+    ----------
+    condition : Tensor, shape (C, D, H, W)
+        What the 3D network is conditioned on.
+    slab : int, optional
+        Limits the axial slices the 3D network sees at once (`in_slabs`).
     """
     first = models[0]
 
     def run(volumes: list[Tensor], t: float) -> list[Tensor]:
         first.tick()
-        (x_t, condition, branches), features = volumes[:3], volumes[3:]
+        (x_t, given, branches), features = volumes[:3], volumes[3:]
         times = torch.full((1,), t, device=x_t.device, dtype=torch.float32)
         out = network(
-            x_t[None], condition[None], branches[None], times, [f[None] for f in features], fusion_lambda
+            x_t[None], given[None], branches[None], times, [f[None] for f in features], fusion_lambda
         )
         return [out.prediction[0].float(), out.weights[0].float(), out.residual[0].float()]
 
@@ -117,13 +126,13 @@ def fused(
         outputs = [model(x_t, t, feature_scales) for model in models]
         branches = torch.stack([o.prediction for o in outputs])
         features = [torch.cat(level) for level in zip(*(o.features for o in outputs), strict=True)]
-        volumes, scales = [x_t[None], first.condition, branches, *features], [1, 1, 1, *feature_scales]
+        volumes, scales = [x_t[None], condition, branches, *features], [1, 1, 1, *feature_scales]
         prediction, weights, residual = in_slabs(
             lambda v: run(v, t), volumes, scales, slab, max([network.unet.config.multiple, *feature_scales])
         )
-        for model, output in zip(models, outputs, strict=True):
-            tap(model.plane, model.x0_from(output.prediction, x_t, t))
-        tap("w", weights[0] - 0.5)
+        for name, output in zip(names_of(models), outputs, strict=True):
+            tap(name, first.x0_from(output.prediction, x_t, t))
+        tap("w", weights[0] - 1 / len(models))
         tap("R", residual[0])
         return first.x0_from(prediction[0], x_t, t)
 

@@ -30,6 +30,27 @@ def as_volume(slices: Tensor, plane: Plane) -> Tensor:
     return slices.movedim(0, 1 + PLANES.index(plane))
 
 
+def with_neighbours(slices: Tensor, start: int, stop: int, count: int) -> Tensor:
+    """Return slices ``start`` to ``stop`` with their neighbours as channels (2.5D).
+
+    Parameters
+    ----------
+    slices : Tensor, shape (S, C, h, w)
+    count : int, odd
+        Consecutive slices seen together; the ends are replicated, never wrapped.
+
+    Returns
+    -------
+    Tensor, shape (stop - start, count * C, h, w), neighbours in order, the slice itself in the middle
+    """
+    if count == 1:
+        return slices[start:stop]
+    middle = torch.arange(start, min(stop, slices.shape[0]), device=slices.device)
+    last = slices.shape[0] - 1
+    reach = range(-(count // 2), count // 2 + 1)
+    return torch.cat([slices[(middle + offset).clamp(0, last)] for offset in reach], dim=1)
+
+
 @dataclass(frozen=True)
 class PlaneOutput:
     """Prediction `(D, H, W)` of a plane model; pooled features `(F, D / s, H / s, W / s)` per level."""
@@ -52,6 +73,7 @@ def apply_plane(
     *,
     slice_batch: int,
     feature_scales: Sequence[int] = (),
+    consecutive: int = 1,
     tick: Tick = no_tick,
 ) -> PlaneOutput:
     """Run a 2D network over all slices of a plane.
@@ -72,6 +94,8 @@ def apply_plane(
     feature_scales : sequence of int
         For each encoder level whose features are wanted, its downsampling; slices are pooled by the same
         factor.
+    consecutive : int, odd
+        Consecutive slices the network sees at once to predict the middle one (2.5D where above 1).
     """
     step = max([slice_batch, *feature_scales])
     step -= step % max([1, *feature_scales])
@@ -80,7 +104,8 @@ def apply_plane(
     pooled: list[list[Tensor]] = [[] for _ in feature_scales]
     for start in range(0, slices.shape[0], step):
         tick()
-        batch = slices[start : start + step].contiguous(memory_format=torch.channels_last)
+        batch = with_neighbours(slices, start, start + step, consecutive)
+        batch = batch.contiguous(memory_format=torch.channels_last)
         times = torch.full((len(batch),), t, device=batch.device, dtype=torch.float32)
         label = torch.full((len(batch),), PLANES.index(plane), device=batch.device, dtype=torch.int64)
         output, features = network(batch, times, label)

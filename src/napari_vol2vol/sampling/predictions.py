@@ -31,6 +31,17 @@ def to_x0(prediction: str, output: Tensor, x_t: Tensor, alpha: Tensor, sigma: Te
     raise SettingsError(f"prediction: found {prediction!r}, accepted are {', '.join(PREDICTIONS)}")
 
 
+def from_x0(prediction: str, x0_hat: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    """Invert `to_x0`: return what a network of this kind would have put out."""
+    if prediction == "epsilon":
+        return to_epsilon(x0_hat, x_t, alpha, sigma)
+    if prediction == "x0":
+        return x0_hat
+    if prediction == "v":
+        return (alpha * x_t - x0_hat) / sigma.clamp(min=1e-6)
+    raise SettingsError(f"prediction: found {prediction!r}, accepted are {', '.join(PREDICTIONS)}")
+
+
 def to_epsilon(x0_hat: Tensor, x_t: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
     """Return the noise that belongs to x̂0: ``(x_t - alpha x0_hat) / sigma``."""
     return (x_t - alpha * x0_hat) / sigma.clamp(min=1e-6)

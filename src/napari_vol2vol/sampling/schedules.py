@@ -69,6 +69,16 @@ def make_schedule(name: str, parameters: Mapping[str, float] | None = None) -> S
     return schedule
 
 
+def time_of_noise(schedule: Schedule, ratio: float) -> float:
+    """Return the t at which ``sigma / alpha`` is ``ratio``, by bisection (it grows with t)."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        alpha, sigma = schedule(torch.tensor(middle, dtype=torch.float64))
+        low, high = (middle, high) if float(sigma) < ratio * float(alpha) else (low, middle)
+    return high
+
+
 def timesteps(steps: int, t_start: float = 1.0) -> Tensor:
     """Return ``steps + 1`` times from ``t_start`` down to 0, evenly spaced."""
     return torch.linspace(t_start, 0.0, steps + 1, dtype=torch.float64)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from napari_vol2vol.bundles.card import BundleCard
+from napari_vol2vol.bundles.library import required_bundles
+from napari_vol2vol.bundles.weights import load_unet
 from napari_vol2vol.errors import BundleError
-from napari_vol2vol.networks.unet import UNet
+from napari_vol2vol.sampling.branches import Branch, Diffused, PlaneModel, names_of, plane_model
 from napari_vol2vol.sampling.consistency import projected
-from napari_vol2vol.sampling.denoisers import PlaneModel, Tap, no_tap
-from napari_vol2vol.sampling.latent import Latent, make_latent
+from napari_vol2vol.sampling.denoisers import Tap, averaged, no_tap, plane_denoiser
+from napari_vol2vol.sampling.latent import make_latent
 from napari_vol2vol.sampling.measurement import Measurement
 from napari_vol2vol.sampling.planes import PLANES, Tick, no_tick
 from napari_vol2vol.sampling.samplers import Denoiser
-from napari_vol2vol.sampling.schedules import Schedule, make_schedule
+from napari_vol2vol.sampling.schedules import Schedule
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Context:
     fusion_lambda: float = 1.0
     consistency: bool = True
     plane: str | None = None
+    weights: tuple[float, ...] | None = None
     tick: Tick = no_tick
     tap: Tap = no_tap
 
@@ -59,31 +62,73 @@ def direct(estimate: Callable[[], Tensor]) -> Assembly:
     return Assembly(lambda x_t, t: estimate(), None, lambda z: z)
 
 
-def diffusion_parts(context: Context, card: BundleCard) -> tuple[Latent, Schedule]:
-    """Return what is diffused and along which schedule, as the card says."""
+def diffused_of(card: BundleCard) -> Diffused:
+    """Return what the networks of a bundle denoise, as its card says."""
     d = card.diffusion
-    latent = make_latent(d["what"], d["scale"], context.measurement)
-    return latent, make_schedule(d["schedule"], d.get("schedule_parameters"))
+    return Diffused(d["what"], d["scale"], d["prediction"], d["schedule"], d.get("schedule_parameters") or {})
 
 
-def plane_models(context: Context, card: BundleCard, network: UNet, schedule: Schedule) -> list[PlaneModel]:
-    """Return one model for each plane of the card."""
-    unknown = [p for p in card.planes if p not in PLANES]
-    if unknown or not card.planes:
-        raise BundleError(f"bundle {card.name}: planes {card.planes} must be among {', '.join(PLANES)}")
+def branches_of(card: BundleCard, device: torch.device) -> list[Branch]:
+    """Return the 2D branches of a bundle: its own planes, or those of the bundles it builds on.
+
+    Raises
+    ------
+    BundleError
+        If a plane is unknown, or a branch names a bundle that the card does not require.
+    """
+    if not card.requires:
+        return _own_branches(card, device, card.planes)
+    required = required_bundles(card)
+    if not card.branches:
+        return [b for base in required.values() for b in _own_branches(base, device, card.planes)]
+    if unknown := {name for name, _ in card.branches} - set(required):
+        raise BundleError(
+            f"bundle {card.name}: branches of {', '.join(sorted(unknown))}, which it does not require"
+        )
+    by_name = {
+        name: {b.plane: b for b in _own_branches(base, device, base.planes)}
+        for name, base in required.items()
+    }  # fmt: skip
+    return [by_name[name][plane] for name, plane in card.branches]  # type: ignore[index]
+
+
+def _own_branches(card: BundleCard, device: torch.device, planes: Sequence[str]) -> list[Branch]:
+    unknown = [p for p in planes if p not in PLANES or p not in card.planes]
+    if unknown or not planes:
+        raise BundleError(f"bundle {card.name}: found planes {list(planes)}, it has {', '.join(card.planes)}")
+    network, diffused = load_unet(card, device), diffused_of(card)
+    count = int(card.network.get("consecutive", 1))
+    return [Branch(network, plane, diffused, card.inputs, count) for plane in planes]  # type: ignore[arg-type]
+
+
+def at_work(context: Context, branches: Sequence[Branch], shared: Diffused) -> list[PlaneModel]:
+    """Put branches to work on the context's measurement, in a run that diffuses as ``shared`` says."""
+    conditions = context.measurement.conditions
+    for branch in branches:
+        context.measurement.condition(branch.inputs)
     return [
-        PlaneModel(
-            network, plane, context.measurement.base[None], card.diffusion["prediction"], schedule,  # type: ignore[arg-type]
-            context.slice_batch, context.tick,
-        )
-        for plane in card.planes
-    ]  # fmt: skip
+        plane_model(branch, conditions, shared, slice_batch=context.slice_batch, tick=context.tick)
+        for branch in branches
+    ]
 
 
-def finish(context: Context, denoiser: Denoiser, latent: Latent, schedule: Schedule) -> Assembly:
-    """Add the consistency projection where it is wanted, and the way back to the image."""
-    if context.consistency:
-        denoiser = projected(
-            denoiser, context.measurement.operator, latent.encode_measurement(context.measurement)
-        )
-    return Assembly(denoiser, schedule, latent.decode)
+def average_of(context: Context, planes: Sequence[str]) -> Assembly:
+    """Assemble the (weighted) average of the branches along ``planes``, in x̂0 space on one x_t."""
+    card = context.bundle()
+    branches = [b for b in branches_of(card, context.device) if b.plane in planes]
+    if missing := [p for p in planes if p not in {b.plane for b in branches}]:
+        raise BundleError(f"bundle {card.name}: has no model of the {', '.join(missing)} plane")
+    shared = diffused_of(card)
+    models = at_work(context, branches, shared)
+    parts = {name: plane_denoiser(model) for name, model in zip(names_of(models), models, strict=True)}
+    average = averaged(parts, context.weights, context.tap)
+    return finish(context, average, shared)
+
+
+def finish(context: Context, denoiser: Denoiser, diffused: Diffused) -> Assembly:
+    """Add the consistency projection where it is wanted and something was measured, and the way back."""
+    latent = make_latent(diffused.what, diffused.scale, context.measurement.conditions)
+    observed = context.measurement.observed
+    if context.consistency and observed is not None:
+        denoiser = projected(denoiser, observed.operator, latent.encode_observed(observed))
+    return Assembly(denoiser, diffused.schedule, latent.decode)

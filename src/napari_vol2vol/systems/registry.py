@@ -33,39 +33,38 @@ class SystemInfo:
         return assembly
 
 
-SYSTEMS: dict[str, SystemInfo] = {
-    info.name: info
-    for info in (
-        SystemInfo(
-            "score-fusion", "Score-Fusion", "score_fusion", "a 3D network fuses two plane diffusion models"
-        ),
-        SystemInfo(
-            "tpdm", "TPDM", "tpdm", "two perpendicular plane diffusion models, averaged at every step"
-        ),
-        SystemInfo("palette", "Palette", "palette", "one plane diffusion model, slice by slice"),
-        SystemInfo(
-            "unet-3d",
-            "3D U-Net regression",
-            "unet_3d",
-            "one network call: the mean, no samples",
-            True,
-            False,
-            1,
-        ),
-        SystemInfo(
-            "smooth-inverse",
-            "Smooth inverse",
-            "smooth_inverse",
-            "smoothest volume that honours the measurement; no network",
-            False,
-            False,
-            1,
-        ),
-        SystemInfo(
-            "trilinear", "Trilinear", "trilinear", "plain interpolation, the baseline", False, False, 1
-        ),
-    )
-}
+_ALL = (
+    SystemInfo("score-fusion", "Score-Fusion", "score_fusion", "a 3D network fuses two plane models (TPDM)"),
+    SystemInfo(
+        "score-fusion-tosm", "Score-Fusion over TOSM", "score_fusion", "a 3D network fuses three plane models"
+    ),
+    SystemInfo(
+        "score-fusion-madm", "Score-Fusion over MADM", "score_fusion", "a 3D network fuses three 2.5D models"
+    ),
+    SystemInfo(
+        "score-fusion-small", "Score-Fusion small", "score_fusion", "a smaller 3D network, no 2D features"
+    ),
+    SystemInfo(
+        "diff-ensembler", "Diff-Ensembler", "score_fusion", "2D features aligned by one convolution layer"
+    ),
+    SystemInfo("tpdm", "TPDM", "tpdm", "two perpendicular plane diffusion models, averaged at every step"),
+    SystemInfo("tosm", "TOSM", "tosm", "three perpendicular plane diffusion models, averaged at every step"),
+    SystemInfo("madm", "MADM", "tosm", "three perpendicular 2.5D diffusion models, averaged at every step"),
+    SystemInfo("palette", "Palette", "palette", "one plane diffusion model, slice by slice"),
+    SystemInfo("palette-2.5d", "Palette 2.5D", "palette", "one plane, several consecutive slices at once"),
+    SystemInfo("palette-3d", "Palette 3D", "palette_3d", "one fully 3D diffusion model (Med-DDPM)"),
+    SystemInfo(
+        "unet-3d", "3D U-Net regression", "unet_3d", "one network call: the mean, no samples", True, False, 1
+    ),
+    SystemInfo(
+        "smooth-inverse", "Smooth inverse", "smooth_inverse",
+        "smoothest volume that honours the measurement; no network", False, False, 1,
+    ),
+    SystemInfo("trilinear", "Trilinear", "trilinear", "plain interpolation, the baseline", False, False, 1),
+    SystemInfo("identity", "Source unchanged", "trilinear", "the source, the baseline", False, False, 1),
+)  # fmt: skip
+
+SYSTEMS: dict[str, SystemInfo] = {info.name: info for info in _ALL}
 
 
 def get_system(name: str) -> SystemInfo:

@@ -1,4 +1,4 @@
-"""Trilinear interpolation of the low-resolution volume: the plain baseline, through the same stream."""
+"""The plain baseline, through the same stream: trilinear upsampling, or the source itself."""
 
 from __future__ import annotations
 

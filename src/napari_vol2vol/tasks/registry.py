@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_vol2vol.errors import SettingsError
-from napari_vol2vol.tasks.super_resolution import SuperResolution
+from napari_vol2vol.grid import Grid
+from napari_vol2vol.tasks.modality_translation import ModalityTranslation
+from napari_vol2vol.tasks.super_resolution import MultiContrastSuperResolution, SuperResolution
 from napari_vol2vol.volume import Volume
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from napari_vol2vol.sampling.measurement import Measurement
 
 
@@ -20,25 +24,49 @@ class Task(Protocol):
     name: str
     title: str
     systems: tuple[str, ...]
+    default_factor: tuple[int, int, int]
 
     def degrade(self, volume: Volume, factor: tuple[int, int, int] = ...) -> Volume:
         """Return the input that this task would start from, had ``volume`` been measured that way."""
         ...
 
-    def prepare(self, source: Volume, factor: tuple[int, int, int], multiple: int) -> Measurement:
-        """Return the measurement in model space, padded so that each axis is divisible by ``multiple``."""
+    def grid(self, source: Volume, factor: tuple[int, int, int]) -> Grid:
+        """Return the grid of the result."""
         ...
 
-    def finish(self, x: Tensor, measurement: Measurement, source: Volume, name: str) -> Volume:
-        """Return a result in physical units on the output grid, without the padding."""
+    def prepare(
+        self,
+        source: Volume,
+        factor: tuple[int, int, int],
+        multiple: int,
+        inputs: Sequence[str] = ...,
+        conditions: Mapping[str, Volume] = ...,
+    ) -> Measurement:
+        """Return the measurement in model space, padded so that each axis is divisible by ``multiple``.
+
+        ``inputs`` names the conditions the networks want; ``conditions`` are further volumes by modality.
+        """
         ...
 
-    def output_shape(self, source: Volume, factor: tuple[int, int, int]) -> tuple[int, int, int]:
-        """Return the shape of the result `(z, y, x)`."""
+    def finish(
+        self,
+        data: NDArray[np.float32],
+        source: Volume,
+        factor: tuple[int, int, int],
+        name: str,
+        target: str,
+    ) -> Volume:
+        """Return a result `(z, y, x)` in physical units, without padding, as a volume on the output grid."""
+        ...
+
+    def match(self, reference: Volume) -> Volume:
+        """Return a reference in the units of the result."""
         ...
 
 
-TASKS: dict[str, Task] = {task.name: task for task in (SuperResolution(),)}
+TASKS: dict[str, Task] = {
+    task.name: task for task in (SuperResolution(), ModalityTranslation(), MultiContrastSuperResolution())
+}
 
 
 def get_task(name: str) -> Task:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_vol2vol.errors import VolumeError
+from napari_vol2vol.grid import Grid, finer, regridded
+from napari_vol2vol.tasks.conditions import in_model_space, intensity_of, pick
 from napari_vol2vol.volume import Volume, pad_to_multiple
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from napari_vol2vol.sampling.measurement import Measurement
 
 Factor = tuple[int, int, int]
+FloatArray = NDArray[np.float32]
 MIN_CELLS = 4
-PERCENTILE = 99.5
+NONE: Mapping[str, Volume] = MappingProxyType({})
 
 
 class SuperResolution:
@@ -24,7 +28,12 @@ class SuperResolution:
 
     name = "super-resolution"
     title = "Super-resolution"
-    systems: tuple[str, ...] = ("score-fusion", "tpdm", "palette", "unet-3d", "smooth-inverse", "trilinear")
+    default_factor: Factor = (4, 4, 4)
+    systems: tuple[str, ...] = (
+        "score-fusion", "score-fusion-tosm", "score-fusion-madm", "score-fusion-small", "diff-ensembler",
+        "tpdm", "tosm", "madm", "palette", "palette-2.5d", "palette-3d", "unet-3d",
+        "smooth-inverse", "trilinear",
+    )  # fmt: skip
 
     def degrade(self, volume: Volume, factor: Factor = (4, 4, 4)) -> Volume:
         """Return the block means of a volume, on their own coarser grid.
@@ -52,58 +61,70 @@ class SuperResolution:
             blocks.mean(axis=(1, 3, 5), dtype=np.float64), affine=affine, name=f"{volume.name} low"
         )
 
-    def output_shape(self, source: Volume, factor: Factor) -> tuple[int, int, int]:
-        """Return the shape of the result `(z, y, x)`."""
-        z, y, x = (n * k for n, k in zip(source.shape, factor, strict=True))
-        return z, y, x
+    def grid(self, source: Volume, factor: Factor) -> Grid:
+        """Return the grid of the result."""
+        return finer(source.grid, factor)
 
-    def prepare(self, source: Volume, factor: Factor, multiple: int) -> Measurement:
+    def prepare(
+        self,
+        source: Volume,
+        factor: Factor,
+        multiple: int,
+        inputs: Sequence[str] = ("base",),
+        conditions: Mapping[str, Volume] = NONE,
+    ) -> Measurement:
         """Return the measurement in model space: 0 and the 99.5th percentile of the input become -1 and 1.
+
+        Parameters
+        ----------
+        conditions : mapping of modality to Volume
+            Further volumes on the grid of the result; those that ``inputs`` names are used.
 
         Raises
         ------
         VolumeError
-            If the input holds one value only.
+            If the input holds one value only, or a condition is missing or lies elsewhere.
         """
         import torch
         from torch.nn import functional as F
 
         from napari_vol2vol.physics import BlockAverage, smooth_inverse
-        from napari_vol2vol.sampling.measurement import IntensityMap, Measurement
+        from napari_vol2vol.sampling.measurement import BASE, Measurement, Observed
 
-        top = float(np.percentile(source.data, PERCENTILE))
-        if top <= 0 or float(source.data.min()) == float(source.data.max()):
-            raise VolumeError(f"{source.name}: values from {source.data.min():g} to {source.data.max():g}, "
-                              "accepted is an image with varying, mostly positive intensities")  # fmt: skip
+        intensity = intensity_of(source)
         cells = tuple(int(np.lcm(multiple, k)) // k for k in factor)
         padded, crop = pad_to_multiple(source.data, cells, minimum=tuple(max(MIN_CELLS, c) for c in cells))
-        intensity = IntensityMap(0.0, top)
         low = intensity.to_model(torch.from_numpy(np.ascontiguousarray(padded)))
         operator = BlockAverage(factor)
-        plain = F.interpolate(low[None, None], scale_factor=[float(k) for k in factor], mode="trilinear")[
-            0, 0
-        ]
-        fine = tuple(slice(s.start * k, s.stop * k) for s, k in zip(crop, factor, strict=True))
-        return Measurement(
-            operator.from_means(low),
-            operator,
-            smooth_inverse(low, factor),
-            plain,
-            intensity,
-            fine,  # type: ignore[arg-type]
+        scale = [float(k) for k in factor]
+        plain = F.interpolate(low[None, None], scale_factor=scale, mode="trilinear")[0, 0]
+        z, y, x = (slice(s.start * k, s.stop * k) for s, k in zip(crop, factor, strict=True))
+        given = {BASE: smooth_inverse(low, factor)}
+        wanted = [name for name in inputs if name != BASE]
+        grid = self.grid(source, factor)
+        on = source.with_data(
+            np.broadcast_to(np.float32(0), grid.shape), affine=grid.affine, name="the result"
         )
+        padding = [(s.start, n - s.stop) for s, n in zip((z, y, x), plain.shape, strict=True)]
+        for name, volume in pick(wanted, conditions, on).items():
+            given[name] = in_model_space(volume, padding)
+        return Measurement(given, plain, intensity, (z, y, x), Observed(operator.from_means(low), operator))
 
-    def finish(self, x: Tensor, measurement: Measurement, source: Volume, name: str) -> Volume:
-        """Return a volume in the source's units on the finer grid."""
-        factor: Factor = measurement.operator.factor  # type: ignore[attr-defined]
-        data = measurement.intensity.to_physical(x[measurement.crop]).float().cpu().numpy()
-        return source.with_data(data, affine=regridded(source.affine, [1 / k for k in factor]), name=name)
+    def finish(self, data: FloatArray, source: Volume, factor: Factor, name: str, target: str) -> Volume:
+        """Return a result in the source's units as a volume on the finer grid."""
+        del target
+        return source.with_data(data, affine=self.grid(source, factor).affine, name=name)
+
+    def match(self, reference: Volume) -> Volume:
+        """Return the reference in the units of the result: as it is."""
+        return reference
 
 
-def regridded(affine: np.ndarray, scale_zyx: list[float]) -> np.ndarray:
-    """Return the affine of a grid with voxels ``scale`` times as large and the same outer corner."""
-    scale = np.array(scale_zyx[::-1])
-    change = np.eye(4)
-    change[:3, :3] = np.diag(scale)
-    change[:3, 3] = (scale - 1) / 2
-    return np.asarray(affine @ change)
+class MultiContrastSuperResolution(SuperResolution):
+    """Super-resolution guided by another modality on the fine grid ("both conditions" of Score-Fusion)."""
+
+    name = "multi-contrast-super-resolution"
+    title = "Multi-contrast super-resolution"
+    systems: tuple[str, ...] = (
+        "score-fusion", "score-fusion-small", "tpdm", "palette", "unet-3d", "smooth-inverse", "trilinear",
+    )  # fmt: skip

@@ -17,10 +17,11 @@ from napari_vol2vol import __version__
 from napari_vol2vol.bundles.library import file_digest
 from napari_vol2vol.errors import BundleError
 from napari_vol2vol.networks.unet import UNetConfig
+from napari_vol2vol.sampling.measurement import BASE
 from napari_vol2vol.training.recipe import Recipe
 
 MAX_BYTES = 16 * 2**20
-SYSTEMS = {"planes": ["palette", "tpdm"], "fusion": ["score-fusion"], "regression": ["unet-3d"]}
+LIMITS = "fine detail is generated, lesions were never validated on patients. Not for diagnosis."
 
 
 def export_bundle(
@@ -34,8 +35,11 @@ def export_bundle(
     seconds: float,
     requires: Mapping[str, str],
     feature_scales: tuple[int, ...] = (),
+    figures: Mapping[str, float] | None = None,
 ) -> Path:
     """Write ``model.safetensors`` and ``metadata.json`` and return the folder.
+
+    ``figures`` are the last validation figures, kept in the card.
 
     Raises
     ------
@@ -51,6 +55,7 @@ def export_bundle(
         raise BundleError(f"{weights}: {size / 2**20:.1f} MiB, accepted are at most 16 MiB")
     os.replace(partial, weights)
     card = _card(recipe, config, scale, steps, seconds, requires, feature_scales, file_digest(weights))
+    card["vol2vol"]["validation"] = dict(figures or {})
     (folder / "metadata.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
     return folder
 
@@ -86,16 +91,22 @@ def _card(
         "intended_use": "research and teaching; not for diagnosis",
         "vol2vol_version": __version__,
         "vol2vol": {
-            "task": "super-resolution",
-            "systems": SYSTEMS[recipe.stage],
-            "modality": [recipe.pool.contrast],
+            "task": recipe.task,
+            "systems": list(recipe.systems),
+            "modality": [recipe.target if BASE in recipe.inputs else recipe.inputs[0]],
+            "inputs": list(recipe.inputs),
+            "target": recipe.target,
+            "branches": [list(branch) for branch in recipe.branches],
             "input_spacing_mm": [[k * 0.85 for k in recipe.factor], [k * 1.25 for k in recipe.factor]],
             "factor": list(recipe.factor),
             "planes": list(recipe.planes),
             "training": training,
-            "limits": "T1-weighted adult heads at about 4 mm, few scanners, two real subjects in training; "
-            "fine detail is generated, lesions were never validated. Not for diagnosis.",
-            "network": {**asdict(config), "feature_scales": list(feature_scales)},
+            "limits": recipe.limits or LIMITS,
+            "network": {
+                **asdict(config),
+                "feature_scales": list(feature_scales),
+                "consecutive": recipe.consecutive,
+            },
             "diffusion": {**asdict(recipe.diffusion), "scale": scale},
             "weights": {"model.safetensors": digest},
             "requires": dict(requires),

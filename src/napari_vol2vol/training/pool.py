@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from napari_vol2vol.phantoms.brain import Anatomy, Contrast, make_anatomy, paint, rotation_matrix
+from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.metrics.fidelity import PERCENTILE
+from napari_vol2vol.phantoms.brain import Anatomy, make_anatomy, paint, rotation_matrix
 from napari_vol2vol.physics import BlockAverage, smooth_inverse
+from napari_vol2vol.sampling.measurement import BASE
 
 FloatArray = NDArray[np.float32]
 
@@ -29,16 +32,20 @@ class PoolSettings:
     renew_every: int = 40
     phantom_share: float = 0.2
     phantom_anatomies: int = 4
-    contrast: Contrast = "T1w"
     phantom_shape: tuple[int, int, int] = (160, 192, 160)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One augmented volume in model space: the image and its smooth inverse, both `(D, H, W)` in [-1, 1]."""
+    """One augmented head in model space: the wanted image and its conditions, all `(D, H, W)` in [-1, 1]."""
 
     image: Tensor
-    base: Tensor
+    conditions: Mapping[str, Tensor]
+
+    @property
+    def anatomy(self) -> Tensor:
+        """A volume that shows where the head is: the first condition."""
+        return next(iter(self.conditions.values()))
 
 
 def _rotation_and_zoom(rng: np.random.Generator) -> FloatArray:
@@ -53,13 +60,34 @@ class VolumePool:
     Parameters
     ----------
     volumes : sequence of arrays (z, y, x)
-        Real volumes scaled to [0, 1].
+        Real volumes of the target contrast scaled to [0, 1]; only where the base is the one input.
+    target : str
+        The wanted contrast.
+    inputs : sequence of str
+        The conditions: ``base`` or contrasts.
+
+    Raises
+    ------
+    SettingsError
+        If real volumes are given where other contrasts are inputs, or nothing at all.
     """
 
     def __init__(
-        self, volumes: Sequence[FloatArray], factor: tuple[int, int, int], settings: PoolSettings, seed: int
+        self,
+        volumes: Sequence[FloatArray],
+        factor: tuple[int, int, int],
+        settings: PoolSettings,
+        seed: int,
+        *,
+        target: str = "T1w",
+        inputs: Sequence[str] = (BASE,),
     ) -> None:
         self.settings, self.factor = settings, factor
+        self.target, self.inputs = target, tuple(inputs)
+        if volumes and self._others:
+            raise SettingsError(
+                f"recipe: real volumes of one contrast cannot train with {', '.join(self._others)} as input"
+            )
         self.rng = np.random.default_rng([seed, 11])
         self._operator = BlockAverage(factor)
         self._volumes = list(volumes)
@@ -69,34 +97,62 @@ class VolumePool:
             make_anatomy(1000 * seed + i, settings.phantom_shape) for i in range(wanted)
         ]
         if not self._volumes and not self._anatomies:
-            raise ValueError("a pool needs real volumes or phantoms")
+            raise SettingsError("recipe: found neither real volumes nor procedural heads to train on")
         self.entries = [self._make() for _ in range(settings.entries)]
 
     def renew(self) -> None:
         """Replace a random entry."""
         self.entries[int(self.rng.integers(len(self.entries)))] = self._make()
 
-    def residual_scale(self) -> float:
-        """Return the standard deviation of image - base where there is anatomy, over the present entries."""
-        squares = [((e.image - e.base).square()[e.base > -0.9]).mean() for e in self.entries]
+    @property
+    def _others(self) -> list[str]:
+        return [name for name in self.inputs if name != BASE]
+
+    def scale_of(self, what: str) -> float:
+        """Return the root mean square of what is diffused, over the present entries.
+
+        A ``residual`` counts where there is anatomy, an ``image`` everywhere.
+        """
+        if what == "image":
+            squares = [e.image.square().mean() for e in self.entries]
+        else:
+            squares = [
+                (e.image - e.conditions[BASE]).square()[e.conditions[BASE] > -0.9].mean()
+                for e in self.entries
+            ]
         return float(torch.stack(squares).mean().sqrt())
 
     def _make(self) -> Entry:
         use_phantom = not self._volumes or (
             self._anatomies and self.rng.random() < self.settings.phantom_share
         )
-        image = self._phantom() if use_phantom else self._real()
+        images = self._phantom() if use_phantom else {self.target: self._real()}
         if self.rng.random() < 0.5:
-            image = image[:, :, ::-1]
+            images = {name: image[:, :, ::-1] for name, image in images.items()}
+        varied = [self.target] if not self._others else self._others
+        tensors = {
+            name: self._in_model_space(self._varied(image) if name in varied else image)
+            for name, image in images.items()
+        }
+        image = tensors[self.target]
+        if BASE in self.inputs:
+            low = self._operator(image) / self._operator.gain
+            tensors[BASE] = smooth_inverse(low, self.factor)
+        return Entry(image, {name: tensors[name] for name in self.inputs})
+
+    def _varied(self, image: FloatArray) -> FloatArray:
+        """Vary contrast and brightness, sometimes noise."""
         image = np.clip(image, 0, None) ** np.exp(self.rng.normal(0, 0.15)) * self.rng.uniform(0.85, 1.2)
         if self.rng.random() < 0.25:
             sigma = self.rng.uniform(0.0, 0.03)
             image = np.hypot(
                 image + self.rng.normal(0, sigma, image.shape), self.rng.normal(0, sigma, image.shape)
             )
-        tensor = 2 * torch.from_numpy(np.array(np.clip(image, 0, 1), dtype=np.float32)) - 1
-        low = self._operator(tensor) / self._operator.gain
-        return Entry(tensor, smooth_inverse(low, self.factor))
+        return np.asarray(image, np.float32)
+
+    @staticmethod
+    def _in_model_space(image: FloatArray) -> Tensor:
+        return 2 * torch.from_numpy(np.array(np.clip(image, 0, 1), dtype=np.float32)) - 1
 
     def _real(self) -> FloatArray:
         index = int(self.rng.integers(len(self._volumes)))
@@ -115,11 +171,18 @@ class VolumePool:
         )
         return np.asarray(moved, np.float32)
 
-    def _phantom(self) -> FloatArray:
+    def _phantom(self) -> dict[str, FloatArray]:
         anatomy = self._anatomies[int(self.rng.integers(len(self._anatomies)))]
-        image = paint(anatomy, self.settings.contrast, int(self.rng.integers(2**31)))
-        image = image / np.percentile(image, 99.5)
+        seed = int(self.rng.integers(2**31))
         size = self.settings.crop
-        start = [int(self.rng.integers(max(n - size, 0) + 1)) for n in image.shape]
-        crop = image[tuple(slice(s, s + size) for s in start)]
-        return np.asarray(np.pad(crop, [(0, size - c) for c in crop.shape], mode="edge"), np.float32)
+        start: list[int] = []
+        images: dict[str, FloatArray] = {}
+        for contrast in (self.target, *self._others):
+            image = paint(anatomy, contrast, seed)  # type: ignore[arg-type]
+            image = image / np.percentile(image, PERCENTILE)
+            start = start or [int(self.rng.integers(max(n - size, 0) + 1)) for n in image.shape]
+            crop = image[tuple(slice(s, s + size) for s in start)]
+            images[contrast] = np.asarray(
+                np.pad(crop, [(0, size - c) for c in crop.shape], mode="edge"), np.float32
+            )
+        return images

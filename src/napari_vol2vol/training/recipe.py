@@ -14,7 +14,8 @@ from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.training.pool import PoolSettings
 from napari_vol2vol.training.trainer import LoopSettings
 
-STAGES = ("planes", "fusion", "regression")
+#: Kinds of network a recipe can train: 2D planes, 3D fusion, 3D regression, 3D diffusion.
+STAGES = ("planes", "fusion", "regression", "volume")
 Section = TypeVar("Section")
 
 
@@ -39,11 +40,22 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """See `src/napari_vol2vol/training/recipes/*.yaml` for the shipped ones."""
+    """See `src/napari_vol2vol/training/recipes/*.yaml` for the shipped ones.
+
+    ``inputs`` names the conditions in channel order: ``base`` (the smooth inverse of block averages) or a
+    modality. ``consecutive`` is the number of slices a plane network sees at once (2.5D above 1).
+    ``branches`` lists (bundle, plane) of a fusion; empty: the ``planes`` of ``plane_recipe``. ``inject`` and
+    ``alignment`` switch the merging of 2D features, ``phases`` patch pre-training and whole volumes.
+    """
 
     name: str
     stage: str
     title: str = ""
+    task: str = "super-resolution"
+    systems: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ("base",)
+    target: str = "T1w"
+    limits: str = ""
     seed: int = 0
     factor: tuple[int, int, int] = (4, 4, 4)
     train: tuple[str, ...] = ()
@@ -52,8 +64,11 @@ class Recipe:
     planes: tuple[str, ...] = ("axial", "sagittal")
     crop: int = 96
     batch: int = 16
+    consecutive: int = 1
     inject: bool = True
+    alignment: str = "mlp"
     plane_recipe: str | None = None
+    branches: tuple[tuple[str, str], ...] = ()
     phases: tuple[Phase, ...] = ()
     default_steps: int = 12
     diffusion: Diffusion = field(default_factory=Diffusion)
@@ -121,4 +136,8 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     recipe = _section(Recipe, values, "recipe")
     if recipe.stage not in STAGES:
         raise SettingsError(f"recipe stage: found {recipe.stage!r}, accepted are {', '.join(STAGES)}")
-    return recipe
+    if recipe.consecutive < 1 or recipe.consecutive % 2 == 0:
+        raise SettingsError(f"recipe consecutive: found {recipe.consecutive}, accepted are odd numbers")
+    if not recipe.systems:
+        raise SettingsError("recipe systems: found none, accepted are the names that its bundle serves")
+    return replace(recipe, branches=tuple((bundle, plane) for bundle, plane in recipe.branches))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from napari_vol2vol.bundles.card import BundleCard, read_card
-from napari_vol2vol.bundles.library import find_bundle
-from napari_vol2vol.bundles.weights import load_unet
+from napari_vol2vol.bundles.library import list_bundles
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.unet import UNet
+from napari_vol2vol.sampling.branches import Branch, Diffused
+from napari_vol2vol.systems.assembly import branches_of
 from napari_vol2vol.training.export import export_bundle
 from napari_vol2vol.training.pool import VolumePool
 from napari_vol2vol.training.recipe import Recipe
@@ -25,9 +26,10 @@ from napari_vol2vol.training.stages import (
     load_training_volume,
     make_fusion_network,
     make_plane_network,
-    make_regression_network,
+    make_volume_network,
     plane_loss,
     regression_loss,
+    volume_loss,
 )
 from napari_vol2vol.training.trainer import Loop
 from napari_vol2vol.training.validation import Validation
@@ -69,44 +71,79 @@ def train(recipe: Recipe, folder: Path, *, volumes: Path | None = None, say: Say
     data = volumes or volumes_folder()
     real = [load_training_volume(path) for path in find_volumes(recipe.train, data)]
     held_out = [load_training_volume(path) for path in find_volumes(recipe.validate, data)]
-    card = _planes_card(recipe, folder)
-    planes = load_unet(card, torch.device("cpu")) if card else None
-    requires = {card.name: next(iter(card.weights.values()))} if card else {}
+    required = _required_cards(recipe, folder)
+    ensemble = _as_card(recipe, folder, required)
+    branches = branches_of(ensemble, torch.device("cpu")) if recipe.stage == "fusion" else []
     say(f"preparing {recipe.pool.entries} augmented volumes")
-    pool = VolumePool(real, recipe.factor, recipe.pool, recipe.seed)
-    scale = card.diffusion["scale"] if card else pool.residual_scale()
-    draw = Draw(pool, recipe, scale)
-    network, loss, scales = _stage(recipe, draw, planes)
-    validation = Validation(recipe, held_out, scale, planes, scales)
-    loop = Loop(network, loss, recipe.loop, folder, validation if held_out else None, say, {"scale": scale})
+    pool = VolumePool(
+        real, recipe.factor, recipe.pool, recipe.seed, target=recipe.target, inputs=recipe.inputs
+    )
+    diffused = _diffused(recipe, pool, branches)
+    network, loss, scales = _stage(recipe, Draw(pool, recipe, diffused), branches)
+    validation = Validation(recipe, held_out, diffused, branches, scales)
+    checked = validation if recipe.loop.validate_every <= recipe.loop.steps else None
+    loop = Loop(network, loss, recipe.loop, folder, checked, say, {"scale": diffused.scale})
     trained = loop.run()
     unet = trained.unet if isinstance(trained, FusionNetwork) else trained
     assert isinstance(unet, UNet)
     bundle = export_bundle(
         recipe, trained, unet.config, folder / recipe.name, scale=loop.extra["scale"], steps=loop.step,
-        seconds=loop.seconds, requires=requires, feature_scales=scales,
+        seconds=loop.seconds, requires=ensemble.requires, feature_scales=scales,
+        figures=checked(trained) if checked else {},
     )  # fmt: skip
     say(f"wrote {bundle}")
     return bundle
 
 
-def _stage(recipe: Recipe, draw: Draw, planes: UNet | None) -> tuple[nn.Module, Loss, tuple[int, ...]]:
+def _diffused(recipe: Recipe, pool: VolumePool, branches: Sequence[Branch]) -> Diffused:
+    """Return what the recipe diffuses: scaled as its branches of that kind are, or as the pool says."""
+    d = recipe.diffusion
+    alike = [b.diffused.scale for b in branches if b.diffused.what == d.what]
+    scale = alike[0] if alike else pool.scale_of(d.what)
+    return Diffused(d.what, scale, d.prediction, d.schedule, d.schedule_parameters)
+
+
+def _stage(recipe: Recipe, draw: Draw, branches: Sequence[Branch]) -> tuple[nn.Module, Loss, tuple[int, ...]]:
     if recipe.stage == "planes":
         return make_plane_network(recipe), plane_loss(draw), ()
+    if recipe.stage == "volume":
+        return make_volume_network(recipe, diffusion=True), volume_loss(draw), ()
     if recipe.stage == "regression":
-        return make_regression_network(recipe), regression_loss(draw), ()
-    assert planes is not None
-    network, scales = make_fusion_network(recipe, planes)
-    return network, fusion_loss(draw, planes, scales), scales
+        return make_volume_network(recipe, diffusion=False), regression_loss(draw), ()
+    network, scales = make_fusion_network(recipe, branches)
+    for branch in branches:
+        branch.network.eval().requires_grad_(False)
+    return network, fusion_loss(draw, branches, scales), scales
 
 
-def _planes_card(recipe: Recipe, folder: Path) -> BundleCard | None:
-    """Return the card of the plane bundle a fusion recipe builds on: beside this run, or an installed one."""
-    if recipe.plane_recipe is None:
-        if recipe.stage == "fusion":
-            raise SettingsError(f"recipe {recipe.name}: a fusion stage needs plane_recipe")
-        return None
-    sibling = folder.parent / recipe.plane_recipe / recipe.plane_recipe
-    if (sibling / "metadata.json").exists():
-        return read_card(sibling)
-    return find_bundle(recipe.plane_recipe, "super-resolution", "tpdm")
+def _required_cards(recipe: Recipe, folder: Path) -> dict[str, BundleCard]:
+    """Return the cards a fusion recipe builds on, by name: trained beside this run, or installed."""
+    if recipe.stage != "fusion":
+        return {}
+    names = {name for name, _ in recipe.branches} or {recipe.plane_recipe or ""}
+    if "" in names:
+        raise SettingsError(f"recipe {recipe.name}: a fusion stage needs plane_recipe or branches")
+    installed = {card.name: card for card in list_bundles()}
+    cards = {}
+    for name in sorted(names):
+        sibling = folder.parent / name / name
+        if (sibling / "metadata.json").exists():
+            cards[name] = read_card(sibling)
+        elif name in installed:
+            cards[name] = installed[name]
+        else:
+            raise SettingsError(
+                f"recipe {recipe.name}: bundle {name} is not there; train recipe {name} first"
+            )
+    return cards
+
+
+def _as_card(recipe: Recipe, folder: Path, required: Mapping[str, BundleCard]) -> BundleCard:
+    """Return the card that the finished bundle will have, as far as its branches are concerned."""
+    digests = {name: next(iter(card.weights.values())) for name, card in required.items()}
+    return BundleCard(
+        name=recipe.name, title=recipe.title, description="", licence="", task=recipe.task,
+        systems=recipe.systems, training="", limits="", modality=(), spacing_mm=((0,) * 3, (0,) * 3),
+        path=folder / recipe.name, planes=recipe.planes, requires=digests, inputs=recipe.inputs,
+        branches=recipe.branches,
+    )  # fmt: skip

@@ -9,6 +9,8 @@ import numpy as np
 from napari.layers import Image
 from napari.utils import Colormap
 
+from napari_vol2vol.grid import regridded
+from napari_vol2vol.metrics.fidelity import PERCENTILE
 from napari_vol2vol.ui.window_link import WindowLink
 
 if TYPE_CHECKING:
@@ -31,11 +33,8 @@ def on_grid_of(source: Volume, data: np.ndarray, name: str) -> Volume:
 
     Used while a run streams arrays; what ends a run brings its own affine.
     """
-    ratio = np.array([s / n for s, n in zip(source.shape[::-1], data.shape[::-1], strict=True)])
-    change = np.eye(4)
-    change[:3, :3] = np.diag(ratio)
-    change[:3, 3] = (ratio - 1) / 2
-    return source.with_data(data, affine=source.affine @ change, name=name)
+    ratio = [s / n for s, n in zip(source.shape, data.shape, strict=True)]
+    return source.with_data(data, affine=regridded(source.affine, ratio), name=name)
 
 
 class ResultLayers:
@@ -173,5 +172,5 @@ def image_limits(array: np.ndarray) -> tuple[float, float]:
 
 def uncertainty_limits(array: np.ndarray) -> tuple[float, float]:
     """Return (0, 99.5th percentile) of every fourth voxel."""
-    high = float(np.percentile(array[::4, ::4, ::4], 99.5))
+    high = float(np.percentile(array[::4, ::4, ::4], PERCENTILE))
     return 0.0, high if high > 0 else 1.0

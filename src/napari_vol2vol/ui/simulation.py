@@ -21,7 +21,7 @@ def simulated(volume: Volume, task: Any, card: Any | None) -> tuple[Volume, Volu
     """Return (degraded volume, the part of ``volume`` that it was made from)."""
     factor = factor_of(card)
     source = task.degrade(volume, factor)
-    z, y, x = task.output_shape(source, factor)
+    z, y, x = task.grid(source, factor).shape
     if (z, y, x) == volume.shape:
         return source, volume
     return source, volume.with_data(volume.data[:z, :y, :x], affine=volume.affine)

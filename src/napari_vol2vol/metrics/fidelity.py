@@ -12,6 +12,8 @@ from napari_vol2vol.volume import Volume, check_reference
 
 FloatArray = NDArray[np.float32]
 
+PERCENTILE = 99.5
+
 
 @dataclass(frozen=True)
 class Fidelity:
@@ -29,8 +31,24 @@ class Fidelity:
 
 
 def default_data_range(reference: FloatArray) -> float:
-    """Return the 99.5th percentile of the reference minus its minimum."""
-    return float(np.percentile(reference, 99.5) - reference.min()) or 1.0
+    """Return the 99.5th percentile of the reference minus its minimum; 1 for a constant reference."""
+    return float(np.percentile(reference, PERCENTILE) - reference.min()) or 1.0
+
+
+def mean_squared_error(x: FloatArray, reference: FloatArray) -> float:
+    """Return the mean of ``(x - reference)^2``, summed in float64."""
+    return float(np.mean(np.square(x - reference), dtype=np.float64))
+
+
+def mean_absolute_error(x: FloatArray, reference: FloatArray) -> float:
+    """Return the mean of ``|x - reference|``, summed in float64, in the arrays' units."""
+    return float(np.mean(np.abs(x - reference), dtype=np.float64))
+
+
+def psnr(x: FloatArray, reference: FloatArray, data_range: float) -> float:
+    """Return the peak signal-to-noise ratio ``10 log10(data_range^2 / MSE)`` in dB; infinite if MSE is 0."""
+    mse = mean_squared_error(x, reference)
+    return float("inf") if mse == 0 else 10 * float(np.log10(data_range**2 / mse))
 
 
 def ssim_map(x: FloatArray, reference: FloatArray, data_range: float) -> FloatArray:
@@ -47,6 +65,23 @@ def ssim_map(x: FloatArray, reference: FloatArray, data_range: float) -> FloatAr
         full=True,
     )
     return np.asarray(full, np.float32)
+
+
+def mask_voxels(volume: Volume, mask: Volume | None) -> NDArray[np.bool_]:
+    """Return where the mask is above 0.5, shape ``(z, y, x)``; everywhere without a mask.
+
+    Raises
+    ------
+    VolumeError
+        If the mask lies on another grid than the volume or is empty.
+    """
+    if mask is None:
+        return np.ones(volume.shape, bool)
+    check_reference(volume, mask)
+    inside: NDArray[np.bool_] = mask.data > 0.5
+    if not inside.any():
+        raise VolumeError(f"mask {mask.name}: no voxel above 0.5, accepted is a mask with at least one")
+    return inside
 
 
 def fidelity(
@@ -72,23 +107,12 @@ def fidelity(
             f"{volume.name}: shape {volume.shape}, SSIM needs at least 11 voxels along each axis"
         )
     peak = default_data_range(reference.data) if data_range is None else data_range
-    inside = np.ones(volume.shape, bool)
-    if mask is not None:
-        check_reference(volume, mask)
-        inside = mask.data > 0.5
-        if not inside.any():
-            raise VolumeError(f"mask {mask.name}: no voxel above 0.5, accepted is a mask with at least one")
-    difference = (volume.data - reference.data)[inside].astype(np.float64)
-    mse = float(np.mean(difference**2))
+    inside = mask_voxels(volume, mask)
+    x, truth = volume.data[inside], reference.data[inside]
     return Fidelity(
-        psnr=float("inf") if mse == 0 else 10 * float(np.log10(peak**2 / mse)),
+        psnr=psnr(x, truth, peak),
         ssim=float(ssim_map(volume.data, reference.data, peak)[inside].mean()),
-        mae=float(np.abs(difference).mean()),
+        mae=mean_absolute_error(x, truth),
         data_range=peak,
         voxels=int(inside.sum()),
     )
-
-
-def mean_absolute_calibration_error(std: FloatArray, mean: FloatArray, reference: FloatArray) -> float:
-    """Return MACE, the mean of ``|sigma - |reference - mean||`` (Score-Fusion, eq. 5)."""
-    return float(np.abs(std - np.abs(reference - mean)).mean())

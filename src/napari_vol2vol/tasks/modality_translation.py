@@ -1,0 +1,96 @@
+"""Modality translation: from one or several contrasts to another one of the same patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.grid import Grid
+from napari_vol2vol.tasks.conditions import in_model_space, intensity_of, pick
+from napari_vol2vol.tasks.super_resolution import NONE
+from napari_vol2vol.volume import Volume, pad_to_multiple
+
+if TYPE_CHECKING:
+    from napari_vol2vol.sampling.measurement import Measurement
+
+Factor = tuple[int, int, int]
+#: A translated contrast has no physical unit: this value is its 99.5th percentile.
+TOP = 1000.0
+
+
+class ModalityTranslation:
+    """The result lies on the grid of the source, in units where 1000 is the 99.5th percentile of a head."""
+
+    name = "modality-translation"
+    title = "Modality translation"
+    default_factor: Factor = (1, 1, 1)
+    systems: tuple[str, ...] = (
+        "score-fusion", "score-fusion-tosm", "score-fusion-madm", "score-fusion-small", "diff-ensembler",
+        "tpdm", "tosm", "madm", "palette", "palette-2.5d", "palette-3d", "unet-3d", "identity",
+    )  # fmt: skip
+
+    def degrade(self, volume: Volume, factor: Factor = (1, 1, 1)) -> Volume:
+        """Refuse: no contrast can be computed from another.
+
+        Raises
+        ------
+        SettingsError
+            Always.
+        """
+        raise SettingsError(
+            "task modality-translation: an input cannot be computed from the result; load the volume of the "
+            "source modality, and give the target modality as reference"
+        )
+
+    def grid(self, source: Volume, factor: Factor) -> Grid:
+        """Return the grid of the result: that of the source."""
+        return source.grid
+
+    def prepare(
+        self,
+        source: Volume,
+        factor: Factor,
+        multiple: int,
+        inputs: Sequence[str] = (),
+        conditions: Mapping[str, Volume] = NONE,
+    ) -> Measurement:
+        """Return the conditions in model space: 0 and the 99.5th percentile of each become -1 and 1.
+
+        ``inputs`` names modalities in the channel order of the networks; the source is one of them, the
+        others come from ``conditions``. A single input takes the source whatever its modality.
+
+        Raises
+        ------
+        VolumeError
+            If an input is missing, constant, or lies on another grid than the source.
+        """
+        from napari_vol2vol.sampling.measurement import IntensityMap, Measurement
+
+        padded, crop = pad_to_multiple(source.data, multiple, minimum=multiple)
+        padding = [(s.start, n - s.stop) for s, n in zip(crop, padded.shape, strict=True)]
+        given = {**conditions, source.modality or "unknown": source}
+        wanted = pick(inputs, given, source, takes_any=True)
+        intensity_of(source)
+        return Measurement(
+            {name: in_model_space(volume, padding) for name, volume in wanted.items()},
+            in_model_space(source, padding),
+            IntensityMap(0.0, TOP),
+            crop,
+        )
+
+    def finish(
+        self, data: NDArray[np.float32], source: Volume, factor: Factor, name: str, target: str
+    ) -> Volume:
+        """Return the result as a volume of the target modality on the grid of the source."""
+        from dataclasses import replace
+
+        return replace(source.with_data(data, name=name, units="a.u."), modality=target or None)
+
+    def match(self, reference: Volume) -> Volume:
+        """Return the reference scaled so that its own 99.5th percentile is 1000, as the result's is."""
+        scale = TOP / intensity_of(reference).scale
+        return reference.with_data(reference.data * np.float32(scale))
