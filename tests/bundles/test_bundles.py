@@ -198,3 +198,36 @@ def test_each_way_of_not_fitting_is_one_plain_sentence(copied):
 @pytest.mark.parametrize("spacing", [3.4, 5.0])
 def test_the_ends_of_the_trained_range_belong_to_it(copied, spacing):
     assert check_fit(read_card(copied / NAMES[1]), volume(spacing_mm=(spacing,) * 3)) == []
+
+
+def sibling(copied, name, **changes):
+    shutil.copytree(copied / NAMES[1], copied / name)
+
+    def change(card):
+        card["name"] = name
+        card["vol2vol"].update(changes)
+
+    edit(copied / name, change)
+
+
+def test_the_default_bundle_names_the_system_first_and_has_the_most_planes(copied):
+    sibling(copied, "a-coronal", planes=["coronal"], systems=["palette"])
+    sibling(copied, "b-second", systems=["tpdm", "palette"], planes=["axial", "coronal", "sagittal"])
+    assert [c.name for c in list_bundles(TASK, "palette")] == [NAMES[1], "a-coronal", "b-second"]
+
+
+def test_the_default_bundle_is_one_for_the_modality_at_hand(copied):
+    sibling(copied, "a-flair", modality=["FLAIR"], target="FLAIR")
+    assert find_bundle(None, TASK, "tpdm").name == NAMES[1]
+    assert find_bundle(None, TASK, "tpdm", ["FLAIR"]).name == "a-flair"
+    assert find_bundle(None, TASK, "tpdm", ["T2w"]).name == NAMES[1]
+
+
+def test_a_card_from_before_conditions_were_named_means_the_base(copied):
+    def strip(card):
+        for key in ("inputs", "target", "branches"):
+            card["vol2vol"].pop(key, None)
+
+    edit(copied / NAMES[1], strip)
+    card = read_card(copied / NAMES[1])
+    assert (card.inputs, card.target, card.branches) == (("base",), "T1w", ())

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.fusion import FusionNetwork
 from tiny_bundles import FUSION, stirred
 
@@ -77,3 +78,28 @@ def test_injected_features_change_the_result_once_their_alignment_is_trained():
         one = network(x_t, condition, branches, t, features).prediction
         other = network(x_t, condition, branches, t, [2 * f for f in features]).prediction
     assert (one - other).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("alignment", ["mlp", "convolution"])
+def test_any_number_of_branches_starts_as_the_average_and_its_weights_keep_summing_to_one(count, alignment):
+    config = replace(FUSION, in_channels=2 + count, out_channels=count, alignment=alignment)
+    x_t, condition, _, t, features = inputs()
+    branches = torch.randn(2, count, *SIZE)
+    fresh = FusionNetwork(config)(x_t, condition, branches, t, features)
+    assert torch.allclose(fresh.prediction, branches.mean(1, keepdim=True), atol=1e-6)
+    trained = stirred(FusionNetwork(config))(x_t, condition, branches, t, features, 0.5)
+    assert (trained.weights - 1 / count).abs().max() > 1e-3
+    assert torch.allclose(trained.weights.sum(1), torch.ones(2, *SIZE), atol=1e-5)
+    expected = (trained.weights * branches).sum(1, keepdim=True) + 0.5 * trained.residual
+    assert torch.allclose(trained.prediction, expected, atol=1e-5)
+
+
+def test_diff_ensembler_aligns_features_with_one_convolution_and_score_fusion_per_voxel():
+    convolution = FusionNetwork(replace(FUSION, alignment="convolution")).unet.inject[0]
+    layers = [m for m in convolution.modules() if isinstance(m, torch.nn.Conv3d)]
+    assert [layer.kernel_size for layer in layers] == [(3, 3, 3)]
+    mlp = FusionNetwork(FUSION).unet.inject[0]
+    assert [m.kernel_size for m in mlp.modules() if isinstance(m, torch.nn.Conv3d)] == [(1, 1, 1)] * 2
+    with pytest.raises(SettingsError, match="alignment: found 'none', accepted are mlp, convolution"):
+        FusionNetwork(replace(FUSION, alignment="none"))

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from napari_vol2vol.networks.unet import UNet
-from napari_vol2vol.sampling.planes import PLANES, apply_plane, as_slices, as_volume
+from napari_vol2vol.sampling.planes import PLANES, apply_plane, as_slices, as_volume, with_neighbours
 from tiny_bundles import PLANE, stirred
 
 SHAPE = (8, 12, 16)
@@ -116,3 +116,29 @@ def test_tick_is_called_before_every_network_call_and_can_end_the_run():
         apply_plane(spy, torch.randn(1, *SHAPE), 0.5, "sagittal", slice_batch=2, tick=tick)
     assert ticks == [0, 1, 2]
     assert len(spy.calls) == 2
+
+
+def test_neighbours_are_channels_in_order_and_the_ends_are_replicated():
+    slices = torch.arange(5.0).reshape(5, 1, 1, 1).expand(5, 1, 2, 2)
+    seen = with_neighbours(slices, 0, 3, 3)[:, :, 0, 0]
+    assert seen.tolist() == [[0, 0, 1], [0, 1, 2], [1, 2, 3]]
+    assert with_neighbours(slices, 3, 9, 3)[:, :, 0, 0].tolist() == [[2, 3, 4], [3, 4, 4]]
+    assert with_neighbours(slices, 1, 2, 5)[:, :, 0, 0].tolist() == [[0, 0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("plane", PLANES)
+@pytest.mark.parametrize("slice_batch", [1, 3, 100])
+def test_a_2_5d_network_sees_its_neighbours_at_any_slice_batch(plane, slice_batch):
+    """A network that averages its slices is a moving average along the plane's axis."""
+
+    class Average(torch.nn.Module):
+        def forward(self, x, t, label):
+            return x.reshape(len(x), 3, 2, *x.shape[2:])[:, :, :1].mean(1), []
+
+    volume = torch.randn(2, 6, 7, 8)
+    found = apply_plane(Average(), volume, 0.5, plane, slice_batch=slice_batch, consecutive=3).prediction
+    axis = PLANES.index(plane)
+    moved = volume[0].movedim(axis, 0)
+    padded = torch.cat([moved[:1], moved, moved[-1:]])
+    expected = ((padded[:-2] + padded[1:-1] + padded[2:]) / 3).movedim(0, axis)
+    assert torch.allclose(found, expected, atol=1e-6)

@@ -22,7 +22,9 @@ def bundle_folders() -> list[Path]:
 
 
 def list_bundles(task: str | None = None, system: str | None = None) -> list[BundleCard]:
-    """Return the cards of all bundles found, optionally only those for a task and a system, sorted by name.
+    """Return the cards of all bundles found, optionally only those for a task and a system, best first.
+
+    Best are those that name the system first, then T1w ones, then those with more planes, then by name.
 
     A folder whose card cannot be read is left out here; `find_bundle` with its path tells why.
     """
@@ -39,7 +41,12 @@ def list_bundles(task: str | None = None, system: str | None = None) -> list[Bun
     fitting = (
         c for c in cards.values() if task in (None, c.task) and (system is None or system in c.systems)
     )
-    return sorted(fitting, key=lambda card: card.name)
+    if system is None:
+        return sorted(fitting, key=lambda card: card.name)
+    return sorted(
+        fitting,
+        key=lambda c: (c.systems.index(system), "T1w" not in c.modality, -len(c.planes), c.name),
+    )
 
 
 def find_bundle(
@@ -47,7 +54,7 @@ def find_bundle(
 ) -> BundleCard:
     """Return a bundle by name or folder, or the default for a task and system.
 
-    The default is the first by name, and among several one whose modality is among ``modalities``.
+    The default is the best one (`list_bundles`) whose modality is among ``modalities``, else the best.
 
     Raises
     ------
