@@ -136,7 +136,12 @@ def fake_catalogue() -> Any:
 
     def system(name: str, title: str, bundle: bool, stochastic: bool, steps: int) -> Any:
         return SimpleNamespace(
-            name=name, title=title, needs_bundle=bundle, stochastic=stochastic, default_steps=steps
+            name=name,
+            title=title,
+            needs_bundle=bundle,
+            stochastic=stochastic,
+            default_steps=steps,
+            solvers=("ddim", "ddpm", "dpmpp_2m"),
         )
 
     def degrade(volume: Volume, factor: Any = (2, 2, 2)) -> Volume:
@@ -149,7 +154,7 @@ def fake_catalogue() -> Any:
         return finer(source.grid, (2, 2, 2))
 
     names = ("score-fusion", "tpdm", "trilinear")
-    task = SimpleNamespace(name="super-resolution", title="Super-resolution", systems=names)
+    task = SimpleNamespace(name="super-resolution", title="Super-resolution", systems=names, simulates=True)
     task.degrade, task.grid = degrade, grid
     card = SimpleNamespace(
         name="brain-t1-x4", title="Brain T1 ×4", description="A network.", licence="BSD-3-Clause",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import time
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from napari.qt.threading import GeneratorWorker
 from qtpy.QtCore import QTimer
 
 from napari_vol2vol.errors import RunError
+from napari_vol2vol.ui.layer_volume import set_modality
 from napari_vol2vol.ui.run_state import RunState
 from napari_vol2vol.ui.session import session_of
 
@@ -241,3 +243,40 @@ def test_the_interface_stays_alive_while_steps_rush_by(model, make_dock, streams
     gaps = 1000 * np.diff(beats)
     assert np.percentile(gaps, 95) < 250
     assert gaps.max() < 3000
+
+
+def test_the_modality_of_the_volume_is_shown_and_what_is_chosen_is_kept_with_the_layer(model, make_dock):
+    dock = make_dock(model)
+    layer = dock.volumes.volume.layer
+    assert dock.volumes.modality.currentText() == (layer.metadata["vol2vol"]["modality"] or "unknown")
+    dock.volumes.modality.setCurrentText("T2w")
+    dock.volumes.modality.activated.emit(dock.volumes.modality.currentIndex())
+    assert dock.volumes.source_volume().modality == "T2w"
+    assert layer.metadata["vol2vol"]["modality"] == "T2w"
+
+
+def test_a_bundle_that_wants_another_modality_blocks_run_until_it_is_there(
+    model, make_dock, make_head, streams, qtbot
+):
+    seen = {}
+    stream = streams()
+
+    def translate(request, source, **options):
+        seen.update(options.pop("conditions", {}))
+        return stream(request, source, **options)
+
+    dock = make_dock(model, translate)
+    dock.method._catalogue = replace(dock.method._catalogue, inputs_of=lambda card: ("base", "T1ce"))
+    dock._on_changed()
+    assert not dock.bar.run.isEnabled()
+    assert "choose the T1ce layer" in dock.estimate_line.text()
+    data, keywords, _ = make_head(1.0, shape=(24, 28, 26)).to_layer()
+    layer = model.add_image(data, **{**keywords, "name": "post contrast"})
+    set_modality(layer, "T1ce")
+    dock.conditions.ask_for(["T1ce"], may_resample=True)
+    assert dock.conditions.choices["T1ce"].layer is layer
+    ready(dock, qtbot)
+    run_to_end(dock, qtbot, steps=3)
+    assert dock.controller.state is RunState.DONE
+    assert list(seen) == ["T1ce"]
+    assert seen["T1ce"].shape == (24, 28, 26)

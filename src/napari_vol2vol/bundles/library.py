@@ -121,6 +121,18 @@ def required_bundles(card: BundleCard) -> dict[str, BundleCard]:
     return {name: _required(card, name, digest) for name, digest in card.requires.items()}
 
 
+def inputs_of(card: BundleCard) -> tuple[str, ...]:
+    """Return every condition that a network of the bundle wants, its own first.
+
+    Raises
+    ------
+    BundleError
+        If a bundle it builds on is not there.
+    """
+    required = required_bundles(card).values()
+    return tuple(dict.fromkeys([*card.inputs, *(name for base in required for name in base.inputs)]))
+
+
 def _required(card: BundleCard, name: str, expected: str) -> BundleCard:
     roots = [card.path.parent, card.path.parent.parent / name, *bundle_folders()]
     present = [root / name for root in roots if (root / name / "metadata.json").is_file()]

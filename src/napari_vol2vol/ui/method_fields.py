@@ -69,6 +69,11 @@ class MethodFields(QWidget):
         """The chosen task."""
         return self._catalogue.tasks[self.task.currentData()]
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The conditions that the networks of the chosen bundle want."""
+        return () if self.card is None else tuple(self._catalogue.inputs_of(self.card))
+
     def values(self) -> dict[str, Any]:
         """Return the fields of a `Translation` that are chosen here."""
         card = self.card

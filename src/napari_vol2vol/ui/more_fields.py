@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,11 +20,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_vol2vol.systems.registry import SOLVERS
 from napari_vol2vol.ui import settings
 from napari_vol2vol.ui.row import Row
 
 #: As in `engine.request`, which cannot be imported here without torch; a test compares them.
-SOLVERS = ("ddim", "ddpm", "dpmpp_2m")
 PRECISIONS = ("auto", "bfloat16", "float32")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -84,10 +84,22 @@ class MoreFields(QWidget):
         fixed = "" if system.stochastic else f"{system.title} does not sample"
         for row in (self._rows["solver"], self._rows["seed"]):
             row.allow(fixed)
+        self._offer(("auto", *system.solvers))
         solver = self.solver.currentText()
-        self._rows["eta"].allow(fixed or ("" if solver == "ddim" else f"fixed by the solver {solver}"))
+        used = system.solvers[0] if solver == "auto" else solver
+        self._rows["eta"].allow(fixed or ("" if used == "ddim" else f"fixed by the solver {used}"))
         self._rows["lambda"].allow("" if system.name == "score-fusion" else "only for Score-Fusion")
         self._rows["consistency"].allow(fixed)
+
+    def _offer(self, solvers: tuple[str, ...]) -> None:
+        """Offer the solvers that fit; one that is chosen and does not becomes ``auto``, without a signal."""
+        if solvers == tuple(self.solver.itemText(i) for i in range(self.solver.count())):
+            return
+        chosen = self.solver.currentText()
+        with QSignalBlocker(self.solver):
+            self.solver.clear()
+            self.solver.addItems(solvers)
+            self.solver.setCurrentText(chosen if chosen in solvers else "auto")
 
     def _build(self) -> None:
         self._rows = {

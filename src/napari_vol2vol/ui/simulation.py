@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,3 +35,16 @@ def stand_in(volume: Volume, task: Any, card: Any | None) -> Volume:
     few = volume.data[tuple(slice(0, n * k, k) for n, k in zip(cells, factor, strict=True))]
     scale = np.diag([*(float(k) for k in factor[::-1]), 1.0])
     return volume.with_data(few, affine=volume.affine @ scale)
+
+
+def on_result_grid(
+    request: Any, source: Volume, reference: Volume | None, conditions: Mapping[str, Volume]
+) -> tuple[Volume, Volume | None, dict[str, Volume]]:
+    """Return the inputs of a run with reference and conditions resampled where they lie elsewhere."""
+    from napari_vol2vol.engine import output_of
+
+    grid = output_of(request, source, conditions)
+    moved = {name: v if v.same_grid(grid) else v.resampled_to(grid) for name, v in conditions.items()}
+    if reference is not None and not reference.same_grid(grid):
+        reference = reference.resampled_to(grid)
+    return source, reference, moved

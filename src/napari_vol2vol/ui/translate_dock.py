@@ -12,8 +12,10 @@ from qtpy.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 from napari_vol2vol.errors import Vol2VolError
 from napari_vol2vol.ui import settings
 from napari_vol2vol.ui.catalogue import Catalogue, installed
+from napari_vol2vol.ui.condition_fields import ConditionFields
 from napari_vol2vol.ui.curves_panel import CurvesPanel
 from napari_vol2vol.ui.estimator import EstimateResult, Estimator
+from napari_vol2vol.ui.layer_volume import modality_of
 from napari_vol2vol.ui.method_fields import MethodFields
 from napari_vol2vol.ui.more_fields import MoreFields
 from napari_vol2vol.ui.row import note, section
@@ -23,7 +25,7 @@ from napari_vol2vol.ui.run_report import RunReport
 from napari_vol2vol.ui.run_state import estimate_text
 from napari_vol2vol.ui.runs_list import RunsList
 from napari_vol2vol.ui.session import session_of
-from napari_vol2vol.ui.simulation import simulated, stand_in
+from napari_vol2vol.ui.simulation import on_result_grid, simulated, stand_in
 from napari_vol2vol.ui.stream_timer import StreamTimer
 from napari_vol2vol.ui.volume_fields import VolumeFields
 from napari_vol2vol.ui.window_layout import DockWatch, arrange, main_window_of, set_role
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
+
+    from napari_vol2vol.volume import Volume
 
 WARNING = "color: #f2c14e;"
 ERROR = "color: #ff7b72;"
@@ -61,6 +65,7 @@ class TranslateDock(QWidget):
         self.viewer = napari_viewer
         self.volumes = VolumeFields(napari_viewer)
         self.method = MethodFields(catalogue or installed())
+        self.conditions = ConditionFields(napari_viewer)
         self.more = MoreFields()
         self.bar = RunBar()
         self.runs = RunsList()
@@ -91,8 +96,8 @@ class TranslateDock(QWidget):
         column = QVBoxLayout(inner)
         column.setContentsMargins(6, 4, 14, 4)
         column.setSpacing(7)
-        parts = (self.volumes, self.method, self.more_section, self.warnings, self.estimate_line)
-        for widget in (*parts, self.bar, self.runs, self.curves_section):
+        parts = (self.volumes, self.method, self.conditions, self.more_section, self.warnings)
+        for widget in (*parts, self.estimate_line, self.bar, self.runs, self.curves_section):
             column.addWidget(widget)
         column.addStretch(1)
         scroll = QScrollArea()
@@ -107,7 +112,7 @@ class TranslateDock(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def _connect(self) -> None:
-        for fields in (self.volumes, self.method, self.more):
+        for fields in (self.volumes, self.method, self.conditions, self.more):
             fields.changed.connect(self._on_changed)
         self.estimator.estimated.connect(self._on_estimated)
         self.bar.run_asked.connect(self.run)
@@ -137,7 +142,8 @@ class TranslateDock(QWidget):
         except Vol2VolError as error:
             self.bar.show_failure(str(error), "")
             return
-        self.report.begin(request, self.volumes.shared_layers(), job)
+        shared = self.volumes.shared_layers() if self.method.task_object.simulates else []
+        self.report.begin(request, shared, job)
         self.controller.start(job)
 
     def run_another_seed(self) -> None:
@@ -156,6 +162,7 @@ class TranslateDock(QWidget):
             return
         self._closed = True
         self.volumes.close_fields()
+        self.conditions.close_fields()
         self.curves.close_curves()
         if self.controller.worker is not None:
             self.controller.worker.quit()
@@ -170,17 +177,32 @@ class TranslateDock(QWidget):
     def _job(self, request: Any) -> RunJob:
         volume, reference = self.volumes.source_volume(), self.volumes.reference_volume()
         if self.volumes.simulate.isChecked():
-            prepare = partial(simulated, volume, self.method.task_object, self.method.card)
+            pair = partial(simulated, volume, self.method.task_object, self.method.card)
         else:
-            prepare = partial(_as_they_are, volume, reference)
+            pair = partial(_as_they_are, volume, reference)
+        resampled = self.conditions.resample.isChecked()
+        prepare = partial(_inputs, request, pair, self.conditions.volumes(), resampled)
         title = f"{volume.name} · {request.system}"
         return RunJob(f"translation {title}", request, prepare, self.more.new_run_folder(title))
+
+    def _ask_for_conditions(self) -> None:
+        """Ask for the inputs of the bundle that the volume itself is not."""
+        task, inputs = self.method.task_object, self.method.inputs
+        self.volumes.allow_simulation(task.simulates)
+        wanted = [name for name in inputs if name != "base"]
+        if not task.simulates:
+            layer = self.volumes.volume.layer
+            own = modality_of(layer) if layer is not None else None
+            wanted = [name for name in wanted if name != own] if len(wanted) > 1 else []
+        has_reference = self.volumes.reference.layer is not None
+        self.conditions.ask_for(wanted, may_resample=bool(wanted) or (has_reference and not task.simulates))
 
     def _on_changed(self) -> None:
         system = self.method.system_info
         self.more.allow_for(system)
+        self._ask_for_conditions()
         missing = system.needs_bundle and self.method.card is None
-        reason = "open a volume first" if self.volumes.volume.layer is None else ""
+        reason = "open a volume first" if self.volumes.volume.layer is None else self.conditions.missing()
         self.bar.block(f"Bundle: none is installed for {system.title}" if missing else reason)
         if missing or reason:
             self.warnings.setVisible(False)
@@ -222,6 +244,19 @@ class TranslateDock(QWidget):
         window = main_window_of(self)
         if window is not None and not self._closed:
             arrange(window)
+
+
+def _inputs(
+    request: Any,
+    pair: Callable[[], tuple[Volume, Volume | None]],
+    conditions: dict[str, Volume],
+    resampled: bool,
+) -> tuple[Volume, Volume | None, dict[str, Volume]]:
+    """Return source, reference and conditions of a run (worker thread)."""
+    source, reference = pair()
+    if resampled:
+        return on_result_grid(request, source, reference, conditions)
+    return source, reference, conditions
 
 
 def _as_they_are(volume: Any, reference: Any) -> tuple[Any, Any]:

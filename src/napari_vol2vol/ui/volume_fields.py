@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
 
 from napari_vol2vol.errors import VolumeError
 from napari_vol2vol.ui.layer_choice import LayerChoice
+from napari_vol2vol.ui.layer_volume import MODALITIES, modality_of, set_modality, volume_of
 from napari_vol2vol.ui.result_layers import RESULT_KEY
 from napari_vol2vol.ui.row import Row
 from napari_vol2vol.volume import Volume
@@ -30,9 +31,14 @@ class VolumeFields(QWidget):
         super().__init__()
         self.volume = LayerChoice(viewer)
         self.reference = LayerChoice(viewer, optional=True)
+        self.modality = QComboBox()
+        self.modality.addItems(MODALITIES)
         self.simulate = QCheckBox("Simulate: degrade this volume first")
         self.simulate.setToolTip("Makes the input from this volume and keeps the volume as reference")
         self.volume_row = Row("Volume", self.volume, number="1", tip="The 3D image layer to translate")
+        self.modality_row = Row(
+            "Modality", self.modality, tip="Read from file name, BIDS suffix or DICOM tags; correct it here"
+        )
         self.reference_row = Row(
             "Reference",
             self.reference,
@@ -41,9 +47,11 @@ class VolumeFields(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for widget in (self.volume_row, self.simulate, self.reference_row):
+        for widget in (self.volume_row, self.modality_row, self.simulate, self.reference_row):
             layout.addWidget(widget)
         self._reference_touched = False
+        self._may_simulate = True
+        self.modality.activated.connect(self._on_modality)
         self.volume.layer_changed.connect(self._on_volume)
         self.reference.activated.connect(self._on_reference_touched)
         self.reference.layer_changed.connect(self._on_changed)
@@ -69,6 +77,13 @@ class VolumeFields(QWidget):
         layer = self.reference.layer
         return None if layer is None or self.simulate.isChecked() else volume_of(layer)
 
+    def allow_simulation(self, allowed: bool) -> None:
+        """Offer to make the input from the volume, where the task can; untick it where it cannot."""
+        self._may_simulate = allowed
+        if not allowed:
+            self.simulate.setChecked(False)
+        self.simulate.setVisible(allowed)
+
     def shared_layers(self) -> list[Image]:
         """Return the layers whose window the results share."""
         layers = [self.volume.layer, None if self.simulate.isChecked() else self.reference.layer]
@@ -80,7 +95,20 @@ class VolumeFields(QWidget):
     def _on_inserted(self, event: object = None) -> None:
         self._propose_reference()
 
+    def _on_modality(self) -> None:
+        if self.volume.layer is not None:
+            index = self.modality.currentIndex()
+            set_modality(self.volume.layer, MODALITIES[index] if index else None)
+            self._on_changed()
+
+    def _show_modality(self) -> None:
+        layer = self.volume.layer
+        known = modality_of(layer) if layer is not None else None
+        with QSignalBlocker(self.modality):
+            self.modality.setCurrentText(known if known in MODALITIES else MODALITIES[0])
+
     def _on_volume(self) -> None:
+        self._show_modality()
         self._propose_reference()
         self._on_changed()
 
@@ -98,15 +126,10 @@ class VolumeFields(QWidget):
     def _on_changed(self) -> None:
         layer = self.volume.layer
         self.simulate.setEnabled(layer is not None)
+        self.modality_row.allow("" if layer is not None else "open a volume first")
         self.volume_row.allow("" if layer is not None else "open a file or a sample first")
         self.reference_row.allow("the volume itself is the reference" if self.simulate.isChecked() else "")
         self.changed.emit()
-
-
-def volume_of(layer: Image) -> Volume:
-    """Return the volume that a layer shows."""
-    data = layer.data[0] if layer.multiscale else layer.data
-    return Volume.from_layer(data, layer.scale, layer.translate, layer.metadata, layer.name, layer.units)
 
 
 def same_field_of_view(source: Image, other: Image) -> bool:

@@ -11,10 +11,10 @@ import functools
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari.qt.threading import GeneratorWorker, create_worker
 
@@ -55,13 +55,21 @@ class RunFailed:
     details: str
 
 
+class Inputs(NamedTuple):
+    """The volumes of a run."""
+
+    source: Volume
+    reference: Volume | None = None
+    conditions: Mapping[str, Volume] | None = None
+
+
 @dataclass(frozen=True)
 class RunJob:
-    """What a run works on. ``prepare`` returns (source, reference) and runs on the worker thread."""
+    """What a run works on. ``prepare`` returns the fields of `Inputs` and runs on the worker thread."""
 
     title: str
     request: Any
-    prepare: Callable[[], tuple[Volume, Volume | None]]
+    prepare: Callable[[], tuple[Any, ...]]
     folder: Path | None = None
 
 
@@ -125,15 +133,17 @@ def run_events(job: RunJob, control: RunControl, translate: Translate) -> Genera
     """
     stream: Any = None
     try:
-        source, reference = job.prepare()
-        yield Prepared(source, reference)
-        options = {
-            "reference": reference,
+        inputs = Inputs(*job.prepare())
+        yield Prepared(inputs.source, inputs.reference)
+        options: dict[str, Any] = {
+            "reference": inputs.reference,
             "box": control.box,
             "cancel": control.cancelled,
             "folder": job.folder,
         }
-        stream = translate(job.request, source, **options)
+        if inputs.conditions:
+            options["conditions"] = inputs.conditions
+        stream = translate(job.request, inputs.source, **options)
         yield from _gated(stream, control)
     except RuntimeError as error:
         yield failure(RunError(f"{type(error).__name__}: {error}"), error)
