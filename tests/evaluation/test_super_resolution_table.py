@@ -90,6 +90,8 @@ def test_a_single_sample_has_neither_spread_nor_mean_nor_calibration():
 
 
 def test_the_bench_times_both_parts_of_a_step():
-    timings = list(bench("compact", 16, "cpu", repeats=1))
+    *timings, whole = list(bench("compact", 16, "cpu", repeats=1))
+    assert whole.seconds == pytest.approx(sum(t.seconds for t in timings))
+    assert whole.plain_seconds == pytest.approx(sum(t.plain_seconds for t in timings))
     assert [t.what for t in timings] == ["two planes", "fusion"]
     assert all(t.seconds > 0 and t.speedup > 0 and t.peak_gib > 0 for t in timings)

@@ -62,7 +62,7 @@ def _plain_planes(network: UNet, inputs: Tensor) -> list[Tensor]:
 
 
 def bench(preset: str, size: int, device_name: str = "auto", *, repeats: int = 2) -> Iterator[Timing]:
-    """Time one step of a preset's plane networks and of its fusion network (random weights).
+    """Time one step of a preset's plane networks, of its fusion network, and of both (random weights).
 
     Parameters
     ----------
@@ -73,9 +73,13 @@ def bench(preset: str, size: int, device_name: str = "auto", *, repeats: int = 2
     """
     device = resolve_device(device_name)
     dtype = resolve_precision("auto", device)
+    total = plain_total = 0.0
     for what, parts in (("two planes", _plane_parts), ("fusion", _fusion_parts)):
         fast, plain = parts(preset, size, device, dtype)
-        yield Timing(preset, what, size, _timed(fast, repeats), _timed(plain, 1), peak_memory_gib())
+        timing = Timing(preset, what, size, _timed(fast, repeats), _timed(plain, 1), peak_memory_gib())
+        total, plain_total = total + timing.seconds, plain_total + timing.plain_seconds
+        yield timing
+    yield Timing(preset, "whole step", size, total, plain_total, peak_memory_gib())
 
 
 def _frozen(network: Network, device: torch.device) -> Network:

@@ -1,0 +1,134 @@
+"""From the volumes that a suite lists to cases: what every system is given, and the truth it is held to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.evaluation.suite import Suite
+from napari_vol2vol.evaluation.suite_entries import Phantom, Triple, VolumeEntry
+from napari_vol2vol.evaluation.super_resolution_table import central_block
+from napari_vol2vol.io import read_volume
+from napari_vol2vol.io.provenance import array_sha256
+from napari_vol2vol.metrics.fidelity import PERCENTILE
+from napari_vol2vol.phantoms.brain import make_anatomy, paint
+from napari_vol2vol.tasks.registry import get_task
+from napari_vol2vol.volume import Volume, check_reference
+
+#: Finds the files of fetched volumes by their names; raises `SettingsError` where one is missing.
+Find = Callable[[tuple[str, ...]], Sequence[Path]]
+NONE: Mapping[str, Volume] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One volume of a suite, ready for every system.
+
+    ``source`` and ``conditions`` are what `translate` takes. ``reference`` lies on the grid of the result
+    ``(z, y, x)`` in shares of the data range; a result has to be divided by ``unit`` to be in them too.
+    """
+
+    name: str
+    source: Volume
+    reference: Volume
+    unit: float
+    factor: Triple
+    conditions: Mapping[str, Volume] = field(default_factory=lambda: NONE)
+
+    def digest(self) -> dict[str, str]:
+        """Return the sha256 of the voxels and affine of everything in the case, by what it is."""
+        volumes = {"source": self.source, "reference": self.reference, **self.conditions}
+        return {name: array_sha256(volume) for name, volume in volumes.items()}
+
+    def scaled(self, result: Volume) -> Volume:
+        """Return a result of `translate` in shares of the data range."""
+        return result if self.unit == 1 else result.with_data(result.data / np.float32(self.unit))
+
+
+def load_cases(suite: Suite, find: Find) -> Iterator[Case]:
+    """Yield the cases of a suite in its order; each holds its volumes, cut to their block.
+
+    Parameters
+    ----------
+    find : callable
+        From the names of fetched volumes to their files.
+
+    Raises
+    ------
+    SettingsError, VolumeError
+        If a volume is not there, lacks a modality, or its modalities lie on different grids.
+    """
+    names = tuple(v.name for v in suite.volumes if not v.files and v.phantom is None)
+    if names and suite.inputs:
+        raise SettingsError(
+            f"suite {suite.name}: volume {names[0]}: found one modality, {suite.target}; the inputs "
+            f"{', '.join(suite.inputs)} need files (modality: path) or a phantom"
+        )
+    fetched = dict(zip(names, find(names) if names else (), strict=True))
+    for entry in suite.volumes:
+        volumes = _volumes(suite, entry, fetched)
+        first = volumes[suite.target]
+        for modality in suite.inputs:
+            check_reference(first, volumes[modality], f"volume {entry.name}, modality {modality},")
+        yield _case(suite, entry, volumes)
+
+
+def _volumes(suite: Suite, entry: VolumeEntry, fetched: Mapping[str, Path]) -> dict[str, Volume]:
+    """Return the whole volumes of an entry by modality; their source is dropped, so files stay float32."""
+    where = f"suite {suite.name}: volume {entry.name}"
+    if entry.phantom is not None:
+        return _painted(entry.phantom, suite.modalities, where)
+    files = {m: suite.folder / path for m, path in entry.files.items()}
+    files = files or {suite.target: fetched[entry.name]}
+    _check_modalities(files, suite.modalities, f"{where}: files")
+    return {m: replace(read_volume(files[m]), modality=m, source=None) for m in suite.modalities}
+
+
+def _painted(phantom: Phantom, modalities: tuple[str, ...], where: str) -> dict[str, Volume]:
+    contrasts = phantom.contrasts or modalities
+    _check_modalities(dict.fromkeys(contrasts), modalities, f"{where}: phantom: contrasts")
+    anatomy = make_anatomy(phantom.seed, phantom.shape, lesion=phantom.lesion)
+    return {
+        m: Volume.from_array(paint(anatomy, m, phantom.seed), modality=m)  # type: ignore[arg-type]
+        for m in modalities
+    }
+
+
+def _check_modalities(given: Mapping[str, object], needed: tuple[str, ...], where: str) -> None:
+    if missing := [m for m in needed if m not in given]:
+        raise SettingsError(f"{where}: found {', '.join(given)}, the suite also needs {', '.join(missing)}")
+
+
+def _case(suite: Suite, entry: VolumeEntry, volumes: Mapping[str, Volume]) -> Case:
+    """Cut the blocks and make the input.
+
+    A reference that the input is made from is scaled so that 1 is the 99.5th percentile of the whole volume,
+    and clipped to [0, 1]; other modalities stay as they are, as tasks normalise them.
+    """
+    task = get_task(suite.task)
+    factor = suite.factor or task.default_factor
+    block = entry.block or suite.block
+    cut = {
+        m: _whole_blocks(central_block(v, block, scaled=suite.degrades and m == suite.target), factor)
+        for m, v in volumes.items()
+    }
+    truth = replace(cut[suite.target], name=entry.name)
+    inputs = {m: replace(cut[m], name=f"{entry.name} {m}") for m in suite.inputs}
+    if suite.degrades:
+        return Case(entry.name, task.degrade(truth, factor), truth, 1.0, factor, inputs)
+    matched = task.match(truth)
+    unit = float(np.percentile(matched.data, PERCENTILE))
+    reference = matched.with_data(matched.data / np.float32(unit))
+    others = {m: v for m, v in inputs.items() if m != suite.inputs[0]}
+    return Case(entry.name, inputs[suite.inputs[0]], reference, unit, factor, others)
+
+
+def _whole_blocks(volume: Volume, factor: Triple) -> Volume:
+    """Cut off the voxels beyond the last whole block, at the far end of each axis."""
+    keep = tuple(slice(0, n // k * k) for n, k in zip(volume.shape, factor, strict=True))
+    return volume.with_data(volume.data[keep], affine=volume.affine)

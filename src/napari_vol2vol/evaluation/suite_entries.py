@@ -1,0 +1,130 @@
+"""What a suite lists: volumes, systems, and the view that its figures show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import get_args
+
+from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.phantoms.brain import Contrast
+
+CONTRASTS: tuple[str, ...] = get_args(Contrast)
+Triple = tuple[int, int, int]
+
+
+def check_whole(name: str, value: object, low: int) -> None:
+    """Raise `SettingsError` unless a value is a whole number of at least ``low``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        raise SettingsError(f"{name}: found {value!r}, accepted is a whole number of at least {low}")
+
+
+def check_triple(name: str, value: object, low: int) -> None:
+    """Raise `SettingsError` unless a value is three whole numbers of at least ``low``."""
+    three = value if isinstance(value, tuple) and len(value) == 3 else (None,)
+    if not all(isinstance(v, int) and not isinstance(v, bool) and v >= low for v in three):
+        raise SettingsError(
+            f"{name}: found {value!r}, accepted are three whole numbers of at least {low} (z, y, x)"
+        )
+
+
+def check_file_name(name: str, value: object) -> None:
+    """Raise `SettingsError` unless a value is a text that can name a file."""
+    if not isinstance(value, str) or not re.fullmatch(r"\w[\w .,+=()λ-]*", value):
+        raise SettingsError(f"{name}: found {value!r}, accepted is a text that can be a file's name")
+
+
+def check_above_zero(name: str, value: object) -> None:
+    """Raise `SettingsError` unless a value is a number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise SettingsError(f"{name}: found {value!r}, accepted is a number above 0")
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A procedural head of ``shape`` (z, y, x) voxels of 1 mm, in ``contrasts`` (empty: those needed).
+
+    Training draws its heads from seeds of the form 1000 x recipe seed + i: a seed far from those is held out.
+    ``lesion`` None plants one in a third of the seeds.
+    """
+
+    seed: int
+    shape: Triple = (160, 192, 160)
+    lesion: bool | None = None
+    contrasts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_whole("seed", self.seed, 0)
+        check_triple("shape", self.shape, 8)
+        if self.lesion not in (True, False, None):
+            raise SettingsError(f"lesion: found {self.lesion!r}, accepted are true, false and null")
+        if unknown := [c for c in self.contrasts if c not in CONTRASTS]:
+            raise SettingsError(f"contrasts: found {', '.join(unknown)}, accepted are {', '.join(CONTRASTS)}")
+
+
+@dataclass(frozen=True)
+class VolumeEntry:
+    """One volume: ``files`` by modality, a ``phantom``, or neither: ``name`` is that of a fetched volume.
+
+    ``block`` is the edge in voxels of the central cube that counts (None: the suite's).
+    """
+
+    name: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    phantom: Phantom | None = None
+    block: int | None = None
+
+    def __post_init__(self) -> None:
+        check_file_name("name", self.name)
+        if self.block is not None:
+            check_whole("block", self.block, 11)
+        if self.files and self.phantom:
+            raise SettingsError("files and phantom: found both, accepted is one of them")
+
+
+@dataclass(frozen=True)
+class SystemEntry:
+    """One system as it is run, as fields of `Translation`; ``label`` (default: the system) names its rows.
+
+    ``bundle`` None takes the first installed bundle that makes the target from the suite's inputs, ``steps``
+    None the bundle's own number; None elsewhere is the default of `Translation`.
+    """
+
+    system: str
+    bundle: str | None = None
+    steps: int | None = None
+    solver: str | None = None
+    eta: float | None = None
+    fusion_lambda: float | None = None
+    consistency: bool | None = None
+    plane: str | None = None
+    weights: tuple[float, ...] | None = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", self.label or self.system)
+        check_file_name("label", self.label)
+
+
+@dataclass(frozen=True)
+class View:
+    """What the figures show.
+
+    ``point`` and ``zoom_centre`` are voxels (z, y, x) of the block (None: its centre, the point);
+    ``zoom_size`` is the edge of the zoomed cube in voxels; the limits are shares of the data range.
+    """
+
+    point: Triple | None = None
+    zoom_centre: Triple | None = None
+    zoom_size: int = 32
+    uncertainty_limit: float = 0.1
+    error_limit: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("point", "zoom_centre"):
+            if getattr(self, name) is not None:
+                check_triple(name, getattr(self, name), 0)
+        check_whole("zoom_size", self.zoom_size, 4)
+        check_above_zero("uncertainty_limit", self.uncertainty_limit)
+        check_above_zero("error_limit", self.error_limit)
