@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from napari_vol2vol.cli_compare import compare
 from napari_vol2vol.errors import SettingsError, Vol2VolError
 
 if TYPE_CHECKING:
@@ -92,7 +93,10 @@ def translate(
     steps: Annotated[
         int | None, typer.Option(help="Denoising steps; the bundle's default if not given.")
     ] = None,
-    solver: Annotated[str, typer.Option(help="ddim, ddpm or dpmpp_2m.")] = "ddim",
+    solver: Annotated[
+        str,
+        typer.Option(help="auto: the system's own; ddim, ddpm, dpmpp_2m; for i2sb i2sb-posterior, i2sb-ode."),
+    ] = "auto",
     samples: Annotated[int, typer.Option(help="Samples; 2 or more also give an uncertainty map.")] = 1,
     seed: Annotated[int, typer.Option(help="Same seed, same volume.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
@@ -359,9 +363,7 @@ def evaluate(
 def train(
     recipe: Annotated[
         str,
-        typer.Argument(
-            metavar="RECIPE", help="sr4-t1-planes, sr4-t1-fusion, sr4-t1-regression, or a YAML file."
-        ),
+        typer.Argument(metavar="RECIPE", help="A shipped recipe (sr4-t1-planes, ...) or a YAML file."),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for checkpoint, curves and bundle.")
@@ -372,7 +374,7 @@ def train(
     ] = False,
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
 ) -> None:
-    """Train a recipe; after Ctrl-C the same command resumes from the last checkpoint (every 3 minutes)."""
+    """Train a recipe; Ctrl-C writes a checkpoint, and the same command resumes from it."""
     import torch
 
     from napari_vol2vol.training.recipe import load_recipe
@@ -381,11 +383,13 @@ def train(
     loaded = load_recipe(recipe)
     if threads:
         torch.set_num_threads(threads)
-    run_training(
-        loaded.dry() if dry_run else loaded,
-        (output / "dry-run" if dry_run else output) / loaded.name, volumes=volumes,
-        say=lambda text: out.print(escape(text), highlight=False),
-    )  # fmt: skip
+    cancel = threading.Event()
+    with _interrupt_sets(cancel):
+        run_training(
+            loaded.dry() if dry_run else loaded,
+            (output / "dry-run" if dry_run else output) / loaded.name, volumes=volumes,
+            say=lambda text: out.print(escape(text), highlight=False), cancel=cancel,
+        )  # fmt: skip
 
 
 @app.command()
@@ -586,6 +590,9 @@ def bundles_verify(
 def bundles_path(name: str) -> None:
     """Print the folder of a bundle."""
     sys.stdout.write(f"{_card(name).path}\n")
+
+
+app.command()(_guarded(compare))
 
 
 def main() -> None:

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -57,6 +58,24 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
     assert second.step == 2
     assert torch.equal(parameters(second.run()), parameters(expected))
     assert torch.equal(parameters(second.network), parameters(whole.network))
+
+
+def test_a_cancelled_run_leaves_the_step_it_had_reached(tmp_path):
+    cancel = threading.Event()
+    whole = make_loop(tmp_path / "whole").run()
+    first = make_loop(tmp_path / "two", cancel=cancel)
+    one_step = first._one_step
+
+    def step_and_cancel():
+        cancel.set()
+        return one_step()
+
+    first._one_step = step_and_cancel
+    with pytest.raises(KeyboardInterrupt):
+        first.run()
+    second = make_loop(tmp_path / "two")
+    assert second.step == 1
+    assert torch.equal(parameters(second.run()), parameters(whole))
 
 
 def test_a_run_resumed_after_renewals_takes_the_same_steps_on_other_pool_entries(tmp_path):

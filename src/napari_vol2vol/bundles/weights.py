@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import load_file
@@ -14,16 +14,42 @@ from napari_vol2vol.bundles.library import verify_bundle
 from napari_vol2vol.errors import BundleError
 from napari_vol2vol.networks.blocks import channels_last
 from napari_vol2vol.networks.fusion import FusionNetwork
+from napari_vol2vol.networks.monai_unet import FAMILY, MonaiUNet, MonaiUNetConfig, NetworkConfig
 from napari_vol2vol.networks.unet import UNet, UNetConfig
 
+#: The kinds of network a card may describe; a card that names no family means this project's own U-Net.
+OWN_FAMILY = "unet"
+_FAMILIES: dict[str, type[NetworkConfig]] = {OWN_FAMILY: UNetConfig, FAMILY: MonaiUNetConfig}
+Config = TypeVar("Config", UNetConfig, MonaiUNetConfig)
 
-def config_from_card(values: dict[str, Any]) -> UNetConfig:
-    """Return the `UNetConfig` written in a card."""
-    known = {f.name for f in fields(UNetConfig)}
+
+def config_from_card(values: dict[str, Any]) -> NetworkConfig:
+    """Return the configuration written in a card, of the family that it names.
+
+    Raises
+    ------
+    BundleError
+        For an unknown family.
+    """
+    family = values.get("family", OWN_FAMILY)
+    if family not in _FAMILIES:
+        raise BundleError(f"network family: found {family!r}, accepted are {', '.join(_FAMILIES)}")
+    kind = _FAMILIES[family]
+    known = {f.name for f in fields(kind)}
     fitting: dict[str, Any] = {
         k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known
     }
-    return UNetConfig(**fitting)
+    return kind(**fitting)
+
+
+def _config(card: BundleCard, kind: type[Config]) -> Config:
+    config = config_from_card(card.network)
+    if not isinstance(config, kind):
+        raise BundleError(
+            f"bundle {card.name}: found a network of family {card.network.get('family', OWN_FAMILY)!r}, "
+            "which this system does not use"
+        )
+    return config
 
 
 def _load(card: BundleCard, network: nn.Module, device: torch.device) -> None:
@@ -42,13 +68,20 @@ def _load(card: BundleCard, network: nn.Module, device: torch.device) -> None:
 
 def load_unet(card: BundleCard, device: torch.device) -> UNet:
     """Return the trained U-Net of a bundle (plane model or 3D regression): evaluation mode, channels last."""
-    network = UNet(config_from_card(card.network))
+    network = UNet(_config(card, UNetConfig))
     _load(card, network, device)
     return channels_last(network, network.config.dims)
 
 
 def load_fusion(card: BundleCard, device: torch.device) -> FusionNetwork:
     """Return the trained fusion network of a bundle, in evaluation mode, channels last."""
-    network = FusionNetwork(config_from_card(card.network))
+    network = FusionNetwork(_config(card, UNetConfig))
     _load(card, network, device)
     return channels_last(network, 3)
+
+
+def load_monai_unet(card: BundleCard, device: torch.device) -> MonaiUNet:
+    """Return the trained MONAI U-Net of a bundle, in evaluation mode, channels last."""
+    network = MonaiUNet(_config(card, MonaiUNetConfig))
+    _load(card, network, device)
+    return channels_last(network, network.config.dims)

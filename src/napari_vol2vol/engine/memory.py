@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from napari_vol2vol.networks.unet import UNetConfig
+from napari_vol2vol.networks.monai_unet import NetworkConfig
 
 #: Full float32 volumes held during a run: y, base, plain, x_t, x̂0, two branches, statistics, snapshots.
 VOLUMES_HELD = 16
@@ -23,7 +23,7 @@ class Plan:
     device: str
 
 
-def network_bytes(config: UNetConfig, shape: Sequence[int], itemsize: int) -> int:
+def network_bytes(config: NetworkConfig, shape: Sequence[int], itemsize: int) -> int:
     """Return the estimated peak of one network call on ``shape`` (all axes but channels)."""
     cells = prod(shape) / config.stem**config.dims
     widest = config.channels[0] * 2
@@ -34,8 +34,8 @@ def estimate_bytes(
     shape: tuple[int, int, int],
     plan: Plan,
     itemsize: int,
-    plane: UNetConfig | None,
-    volume: UNetConfig | None,
+    plane: NetworkConfig | None,
+    volume: NetworkConfig | None,
 ) -> int:
     """Return the estimated peak memory of a run in bytes, beyond what the process holds already."""
     total = prod(shape) * 4 * VOLUMES_HELD

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.systems.registry import SOLVERS
 
-SOLVERS = ("ddim", "ddpm", "dpmpp_2m")
 PRECISIONS = ("auto", "bfloat16", "float32")
 
 
@@ -18,13 +18,13 @@ PRECISIONS = ("auto", "bfloat16", "float32")
 class Translation:
     """What is asked for.
 
-    ``bundle`` is a bundle name, a folder, or None for the default of task and system. ``device`` is
-    ``"auto"`` or a torch device; ``precision`` one of ``auto, bfloat16, float32``. ``eta`` is DDIM's
-    stochasticity in [0, 1]. ``plane`` picks the plane of single-plane systems, ``weights`` are the shares of
-    the branches of an average (None: equal), ``factor`` the block (kz, ky,
-    kx) of systems without a bundle. ``slice_batch`` is the number of slices per 2D network call (None: chosen
-    from the memory). ``record_trajectory_mib`` is the cap in MiB of a float16 recording of x̂0 at every step
-    (0: none).
+    ``bundle`` is a bundle name, a folder, or None for the default of task and system. ``solver`` is one that
+    fits the system, or ``auto`` for its default. ``device`` is ``"auto"`` or a torch device; ``precision``
+    one of ``auto, bfloat16, float32``. ``eta`` is DDIM's stochasticity in [0, 1]. ``plane`` picks one plane
+    of systems that can run on one, ``weights`` are the shares of the branches of an average (None: equal),
+    ``factor`` the block (kz, ky, kx) of systems without a bundle. ``slice_batch`` is the number of slices per
+    2D network call (None: chosen from the memory). ``record_trajectory_mib`` is the cap in MiB of a float16
+    recording of x̂0 at every step (0: none).
 
     Raises
     ------
@@ -36,7 +36,7 @@ class Translation:
     system: str = "score-fusion"
     bundle: str | None = None
     steps: int = 20
-    solver: str = "ddim"
+    solver: str = "auto"
     samples: int = 1
     seed: int = 0
     device: str = "auto"

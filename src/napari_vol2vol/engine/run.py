@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from napari_vol2vol.bundles.card import BundleCard, check_fit
-from napari_vol2vol.bundles.library import find_bundle, required_bundles
+from napari_vol2vol.bundles.library import find_bundle, inputs_of, required_bundles
 from napari_vol2vol.bundles.weights import config_from_card
 from napari_vol2vol.engine.device import resolve_device, resolve_precision
 from napari_vol2vol.engine.events import Event, SnapshotBox
@@ -20,7 +20,7 @@ from napari_vol2vol.engine.request import Translation
 from napari_vol2vol.engine.sampling_run import SamplingRun
 from napari_vol2vol.engine.stream import Emitter, stream
 from napari_vol2vol.errors import RunError, SettingsError
-from napari_vol2vol.networks.unet import UNetConfig
+from napari_vol2vol.networks.monai_unet import NetworkConfig
 from napari_vol2vol.systems.registry import get_system
 from napari_vol2vol.tasks.registry import get_task
 from napari_vol2vol.volume import Volume, check_image, check_reference
@@ -48,8 +48,8 @@ class Job:
     card: BundleCard | None
     factor: tuple[int, int, int]
     plan: Plan
-    plane_config: UNetConfig | None
-    volume_config: UNetConfig | None
+    plane_config: NetworkConfig | None
+    volume_config: NetworkConfig | None
     conditions: Mapping[str, Volume]
 
     @property
@@ -59,11 +59,13 @@ class Job:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Every condition that a network of this run wants, the bundle's own first."""
-        if self.card is None:
-            return ()
-        required = required_bundles(self.card).values()
-        return tuple(dict.fromkeys([*self.card.inputs, *(name for c in required for name in c.inputs)]))
+        """Every condition that a network of this run wants."""
+        return () if self.card is None else inputs_of(self.card)
+
+    @property
+    def solver(self) -> str:
+        """The solver of the run: the one asked for, or the default of the system."""
+        return get_system(self.request.system).solver(self.request.solver)
 
     @property
     def multiple(self) -> int:
@@ -98,11 +100,13 @@ def resolve(request: Translation, source: Volume, conditions: Mapping[str, Volum
         raise SettingsError(
             f"system {request.system} does not serve task {task.name}; {', '.join(task.systems)} do"
         )
+    system.solver(request.solver)
     card = None
     if system.needs_bundle:
         given = [v.modality for v in (source, *conditions.values()) if v.modality]
         card = find_bundle(request.bundle, request.task, request.system, given)
-    plane_config = volume_config = None
+    plane_config: NetworkConfig | None = None
+    volume_config: NetworkConfig | None = None
     if card is not None:
         config = config_from_card(card.network)
         plane_config, volume_config = (config, None) if config.dims == 2 else (None, config)
@@ -131,8 +135,11 @@ def estimate(request: Translation, source: Volume, conditions: Mapping[str, Volu
 
 
 def run_length(request: Translation) -> tuple[int, int]:
-    """Return (steps, samples); systems without randomness take one step and one sample."""
-    return (request.steps, request.samples) if get_system(request.system).stochastic else (1, 1)
+    """Return (steps, samples); without randomness, one sample; systems without a solver take one step."""
+    system = get_system(request.system)
+    if not system.stochastic:
+        return 1, 1
+    return request.steps, 1 if system.solver(request.solver) in system.seedless else request.samples
 
 
 def translate(

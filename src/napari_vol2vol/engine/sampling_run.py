@@ -33,7 +33,6 @@ from napari_vol2vol.engine.stream import Emitter
 from napari_vol2vol.errors import OutOfMemoryError
 from napari_vol2vol.sampling.measurement import Measurement
 from napari_vol2vol.sampling.noise_bank import NoiseBank
-from napari_vol2vol.sampling.samplers import get_sampler
 from napari_vol2vol.sampling.schedules import timesteps
 from napari_vol2vol.systems.assembly import Assembly, Context
 from napari_vol2vol.systems.registry import get_system
@@ -163,8 +162,8 @@ class SamplingRun:
                 x = assembly.decode(assembly.denoiser(m.plain, 0.0))
                 self._step_done(1, x, m)
                 return x.cpu()
-            sampler = get_sampler(request.solver)
-            z = bank.draw(0, shape, device)
+            sampler = assembly.samplers[self.job.solver]
+            z = bank.draw(0, shape, device) if assembly.start is None else assembly.start
             times = timesteps(self.steps)
             steps = sampler(
                 assembly.denoiser,
@@ -285,7 +284,7 @@ class SamplingRun:
             if card is None
             else {"name": card.name, "version": card.version, "weights": card.weights,
                   "requires": card.requires, "licence": card.licence},
-            settings=request.as_dict(),
+            settings=request.as_dict() | {"solver": self.job.solver},
             seed=request.seed,
             device=self.plan.device,
             timings={"sampling": round(time.monotonic() - self._began, 2)},

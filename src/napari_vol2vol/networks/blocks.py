@@ -110,4 +110,4 @@ class ResBlock(nn.Module):
         for norm, layer in zip(self.norms[1:], self.convs[1:], strict=True):
             h = layer(F.silu(norm(h), inplace=in_place))
         skip = self.skip(x)
-        return h.add_(skip) if in_place and h.dtype == skip.dtype else h + skip
+        return h.add_(skip) if in_place and h.dtype == skip.dtype else h + skip  # type: ignore[no-any-return]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -11,14 +11,14 @@ from torch import Tensor
 from napari_vol2vol.bundles.card import BundleCard
 from napari_vol2vol.bundles.library import required_bundles
 from napari_vol2vol.bundles.weights import load_unet
-from napari_vol2vol.errors import BundleError
+from napari_vol2vol.errors import BundleError, SettingsError
 from napari_vol2vol.sampling.branches import Branch, Diffused, PlaneModel, names_of, plane_model
 from napari_vol2vol.sampling.consistency import projected
 from napari_vol2vol.sampling.denoisers import Tap, averaged, no_tap, plane_denoiser
-from napari_vol2vol.sampling.latent import make_latent
+from napari_vol2vol.sampling.latent import Latent, make_latent
 from napari_vol2vol.sampling.measurement import Measurement
-from napari_vol2vol.sampling.planes import PLANES, Tick, no_tick
-from napari_vol2vol.sampling.samplers import Denoiser
+from napari_vol2vol.sampling.planes import PLANES, Plane, Tick, no_tick
+from napari_vol2vol.sampling.samplers import SAMPLERS, Denoiser, Sampler
 from napari_vol2vol.sampling.schedules import Schedule
 
 
@@ -49,12 +49,15 @@ class Context:
 class Assembly:
     """A system ready to sample: a denoiser of the diffused variable z, and the way from z to the image x.
 
-    ``schedule`` is None for systems that answer in one call; their denoiser ignores x_t and t.
+    ``schedule`` is None for systems that answer in one call; their denoiser ignores x_t and t. ``samplers``
+    are those that fit the schedule, by solver name; ``start`` is the z that they start from (None: noise).
     """
 
     denoiser: Denoiser
     schedule: Schedule | None
     decode: Callable[[Tensor], Tensor]
+    samplers: Mapping[str, Sampler] = field(default_factory=lambda: SAMPLERS)
+    start: Tensor | None = None
 
 
 def direct(estimate: Callable[[], Tensor]) -> Assembly:
@@ -92,6 +95,26 @@ def branches_of(card: BundleCard, device: torch.device) -> list[Branch]:
     return [by_name[name][plane] for name, plane in card.branches]  # type: ignore[index]
 
 
+def planes_of(context: Context) -> list[Plane]:
+    """Return the planes of a bundle whose one network serves them all, or of these ``Context.plane``.
+
+    Raises
+    ------
+    SettingsError, BundleError
+        If the plane asked for is not the bundle's, or the bundle names none or an unknown one.
+    """
+    card = context.bundle()
+    if not card.planes or set(card.planes) - set(PLANES):
+        raise BundleError(
+            f"bundle {card.name}: found planes {list(card.planes)}, accepted are {', '.join(PLANES)}"
+        )
+    if context.plane not in (None, *card.planes):
+        raise SettingsError(
+            f"plane: found {context.plane!r}, bundle {card.name} has {', '.join(card.planes)}"
+        )
+    return [p for p in PLANES if p in card.planes and context.plane in (None, p)]
+
+
 def _own_branches(card: BundleCard, device: torch.device, planes: Sequence[str]) -> list[Branch]:
     unknown = [p for p in planes if p not in PLANES or p not in card.planes]
     if unknown or not planes:
@@ -125,10 +148,15 @@ def average_of(context: Context, planes: Sequence[str]) -> Assembly:
     return finish(context, average, shared)
 
 
-def finish(context: Context, denoiser: Denoiser, diffused: Diffused) -> Assembly:
-    """Add the consistency projection where it is wanted and something was measured, and the way back."""
-    latent = make_latent(diffused.what, diffused.scale, context.measurement.conditions)
+def consistent(context: Context, denoiser: Denoiser, latent: Latent) -> Denoiser:
+    """Add the consistency projection where it is wanted and something was measured."""
     observed = context.measurement.observed
     if context.consistency and observed is not None:
-        denoiser = projected(denoiser, observed.operator, latent.encode_observed(observed))
-    return Assembly(denoiser, diffused.schedule, latent.decode)
+        return projected(denoiser, observed.operator, latent.encode_observed(observed))
+    return denoiser
+
+
+def finish(context: Context, denoiser: Denoiser, diffused: Diffused) -> Assembly:
+    """Add the consistency projection (`consistent`) and the way back."""
+    latent = make_latent(diffused.what, diffused.scale, context.measurement.conditions)
+    return Assembly(consistent(context, denoiser, latent), diffused.schedule, latent.decode)

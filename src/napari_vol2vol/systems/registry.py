@@ -12,11 +12,19 @@ if TYPE_CHECKING:
     from napari_vol2vol.systems.assembly import Assembly, Context
 
 
+DIFFUSION_SOLVERS = ("ddim", "ddpm", "dpmpp_2m")
+BRIDGE_SOLVERS = ("i2sb-posterior", "i2sb-ode")
+#: What a request may name; ``auto`` is the first solver of its system.
+SOLVERS = ("auto", *DIFFUSION_SOLVERS, *BRIDGE_SOLVERS)
+
+
 @dataclass(frozen=True)
 class SystemInfo:
     """A system as users meet it; ``module`` holds its ``build(context) -> Assembly``.
 
     ``stochastic`` systems make different samples from different seeds; the others are run once, in one step.
+    ``solvers`` are those that fit, the default first; ``seedless`` ones among them end alike for every seed,
+    and are run for one sample.
     """
 
     name: str
@@ -26,6 +34,24 @@ class SystemInfo:
     needs_bundle: bool = True
     stochastic: bool = True
     default_steps: int = 12
+    solvers: tuple[str, ...] = DIFFUSION_SOLVERS
+    seedless: tuple[str, ...] = ()
+
+    def solver(self, name: str) -> str:
+        """Return the solver that a name stands for: ``auto`` is the first.
+
+        Raises
+        ------
+        SettingsError
+            If it does not fit the system, naming those that do.
+        """
+        if name == "auto":
+            return self.solvers[0]
+        if name not in self.solvers:
+            raise SettingsError(
+                f"solver: found {name!r}, system {self.name} accepts {', '.join(('auto', *self.solvers))}"
+            )
+        return name
 
     def build(self, context: Context) -> Assembly:
         """Assemble the system for one measurement."""
@@ -53,6 +79,13 @@ _ALL = (
     SystemInfo("palette", "Palette", "palette", "one plane diffusion model, slice by slice"),
     SystemInfo("palette-2.5d", "Palette 2.5D", "palette", "one plane, several consecutive slices at once"),
     SystemInfo("palette-3d", "Palette 3D", "palette_3d", "one fully 3D diffusion model (Med-DDPM)"),
+    SystemInfo(
+        "i2sb", "I2SB", "i2sb", "a Schroedinger bridge from the source, plane models averaged at every step",
+        solvers=BRIDGE_SOLVERS, seedless=("i2sb-ode",),
+    ),
+    SystemInfo("unet", "U-Net regression", "regression", "2D, one call a plane: the mean", True, False, 1),
+    SystemInfo("pix2pix", "Pix2pix", "regression", "2D, one call a plane: a conditional GAN", True, False, 1),
+    SystemInfo("pix2pix-3d", "Pix2pix 3D", "regression", "one 3D call: a conditional GAN", True, False, 1),
     SystemInfo(
         "unet-3d", "3D U-Net regression", "unet_3d", "one network call: the mean, no samples", True, False, 1
     ),

@@ -28,9 +28,11 @@ class ModalityTranslation:
     name = "modality-translation"
     title = "Modality translation"
     default_factor: Factor = (1, 1, 1)
+    simulates = False
     systems: tuple[str, ...] = (
         "score-fusion", "score-fusion-tosm", "score-fusion-madm", "score-fusion-small", "diff-ensembler",
-        "tpdm", "tosm", "madm", "palette", "palette-2.5d", "palette-3d", "unet-3d", "identity",
+        "tpdm", "tosm", "madm", "palette", "palette-2.5d", "palette-3d", "i2sb", "unet", "unet-3d",
+        "pix2pix", "pix2pix-3d", "identity",
     )  # fmt: skip
 
     def degrade(self, volume: Volume, factor: Factor = (1, 1, 1)) -> Volume:

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 
 class Task(Protocol):
-    """What a user asks for. ``systems`` lists the names that can serve it, the recommended one first."""
+    """What a user asks for.
+
+    ``systems`` lists the names that can serve it, the recommended one first; ``default_factor`` is the block
+    (kz, ky, kx) of systems without a bundle; ``simulates`` says whether `degrade` can make an input.
+    """
 
     name: str
     title: str
     systems: tuple[str, ...]
     default_factor: tuple[int, int, int]
+    simulates: bool
 
     def degrade(self, volume: Volume, factor: tuple[int, int, int] = ...) -> Volume:
         """Return the input that this task would start from, had ``volume`` been measured that way."""

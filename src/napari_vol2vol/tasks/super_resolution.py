@@ -29,10 +29,11 @@ class SuperResolution:
     name = "super-resolution"
     title = "Super-resolution"
     default_factor: Factor = (4, 4, 4)
+    simulates = True
     systems: tuple[str, ...] = (
         "score-fusion", "score-fusion-tosm", "score-fusion-madm", "score-fusion-small", "diff-ensembler",
-        "tpdm", "tosm", "madm", "palette", "palette-2.5d", "palette-3d", "unet-3d",
-        "smooth-inverse", "trilinear",
+        "tpdm", "tosm", "madm", "palette", "palette-2.5d", "palette-3d", "i2sb", "unet", "unet-3d",
+        "pix2pix", "pix2pix-3d", "smooth-inverse", "trilinear",
     )  # fmt: skip
 
     def degrade(self, volume: Volume, factor: Factor = (4, 4, 4)) -> Volume:
@@ -126,5 +127,6 @@ class MultiContrastSuperResolution(SuperResolution):
     name = "multi-contrast-super-resolution"
     title = "Multi-contrast super-resolution"
     systems: tuple[str, ...] = (
-        "score-fusion", "score-fusion-small", "tpdm", "palette", "unet-3d", "smooth-inverse", "trilinear",
+        "score-fusion", "score-fusion-tosm", "score-fusion-small", "tpdm", "tosm", "palette", "palette-3d",
+        "i2sb", "unet", "unet-3d", "pix2pix", "pix2pix-3d", "smooth-inverse", "trilinear",
     )  # fmt: skip

@@ -16,7 +16,7 @@ from torch import nn
 from napari_vol2vol import __version__
 from napari_vol2vol.bundles.library import file_digest
 from napari_vol2vol.errors import BundleError
-from napari_vol2vol.networks.unet import UNetConfig
+from napari_vol2vol.networks.monai_unet import NetworkConfig
 from napari_vol2vol.sampling.measurement import BASE
 from napari_vol2vol.training.recipe import Recipe
 
@@ -27,7 +27,7 @@ LIMITS = "fine detail is generated, lesions were never validated on patients. No
 def export_bundle(
     recipe: Recipe,
     network: nn.Module,
-    config: UNetConfig,
+    config: NetworkConfig,
     folder: Path,
     *,
     scale: float,
@@ -62,7 +62,7 @@ def export_bundle(
 
 def _card(
     recipe: Recipe,
-    config: UNetConfig,
+    config: NetworkConfig,
     scale: float,
     steps: int,
     seconds: float,

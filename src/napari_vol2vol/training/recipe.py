@@ -14,8 +14,9 @@ from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.training.pool import PoolSettings
 from napari_vol2vol.training.trainer import LoopSettings
 
-#: Kinds of network a recipe can train: 2D planes, 3D fusion, 3D regression, 3D diffusion.
-STAGES = ("planes", "fusion", "regression", "volume")
+#: Kinds of network a recipe can train: 2D planes, 3D fusion, 3D regression, 3D diffusion, 2D planes of a
+#: Schroedinger bridge, 2D regression, 2D and 3D conditional GAN.
+STAGES = ("planes", "fusion", "regression", "volume", "bridge", "regression-2d", "gan-2d", "gan-3d")
 Section = TypeVar("Section")
 
 
@@ -27,6 +28,21 @@ class Diffusion:
     prediction: str = "v"
     schedule: str = "vp_cosine"
     schedule_parameters: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """The other half of a GAN (pix2pix, Isola et al. 2017): weight of the L1 loss, and the discriminator.
+
+    Its ``channels`` and ``layers`` are those of `monai.networks.nets.PatchDiscriminator`; three layers judge
+    patches of 70 voxels, two of 34. ``lr`` and ``betas`` are Adam's.
+    """
+
+    l1: float = 100.0
+    channels: int = 32
+    layers: int = 3
+    lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,7 @@ class Recipe:
 
     ``inputs`` names the conditions in channel order: ``base`` (the smooth inverse of block averages) or a
     modality. ``consecutive`` is the number of slices a plane network sees at once (2.5D above 1).
+    ``start`` names a bundle of the same network whose weights training starts from.
     ``branches`` lists (bundle, plane) of a fusion; empty: the ``planes`` of ``plane_recipe``. ``inject`` and
     ``alignment`` switch the merging of 2D features, ``phases`` patch pre-training and whole volumes.
     """
@@ -68,10 +85,12 @@ class Recipe:
     inject: bool = True
     alignment: str = "mlp"
     plane_recipe: str | None = None
+    start: str | None = None
     branches: tuple[tuple[str, str], ...] = ()
     phases: tuple[Phase, ...] = ()
     default_steps: int = 12
     diffusion: Diffusion = field(default_factory=Diffusion)
+    adversarial: Adversarial = field(default_factory=Adversarial)
     pool: PoolSettings = field(default_factory=PoolSettings)
     loop: LoopSettings = field(default_factory=lambda: LoopSettings(steps=1000))
 
@@ -85,6 +104,7 @@ class Recipe:
             crop=small,
             batch=2,
             phases=tuple(Phase(small, 1, 1) for _ in self.phases),
+            adversarial=replace(self.adversarial, layers=2),
             pool=replace(
                 self.pool,
                 entries=1,
@@ -129,7 +149,13 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     else:
         raise SettingsError(f"recipe: {path} does not exist")
     values = yaml.safe_load(text)
-    for key, kind in (("diffusion", Diffusion), ("pool", PoolSettings), ("loop", LoopSettings)):
+    sections = {
+        "diffusion": Diffusion,
+        "adversarial": Adversarial,
+        "pool": PoolSettings,
+        "loop": LoopSettings,
+    }
+    for key, kind in sections.items():
         if key in values:
             values[key] = _section(kind, values[key], f"recipe section {key}")
     values["phases"] = [_section(Phase, p, "recipe section phases") for p in values.get("phases", [])]

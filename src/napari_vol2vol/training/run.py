@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -11,11 +12,15 @@ from torch import nn
 
 from napari_vol2vol.bundles.card import BundleCard, read_card
 from napari_vol2vol.bundles.library import list_bundles
+from napari_vol2vol.bundles.weights import load_fusion, load_monai_unet, load_unet
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.fusion import FusionNetwork
+from napari_vol2vol.networks.monai_unet import MonaiUNet
 from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.sampling.branches import Branch, Diffused
-from napari_vol2vol.systems.assembly import branches_of
+from napari_vol2vol.systems.assembly import branches_of, diffused_of
+from napari_vol2vol.training.adversarial import AdversarialLoop, AdversarialLoss
+from napari_vol2vol.training.baseline_stages import BASELINES, make_baseline
 from napari_vol2vol.training.export import export_bundle
 from napari_vol2vol.training.pool import VolumePool
 from napari_vol2vol.training.recipe import Recipe
@@ -59,8 +64,17 @@ def find_volumes(names: tuple[str, ...], folder: Path) -> list[Path]:
     return paths
 
 
-def train(recipe: Recipe, folder: Path, *, volumes: Path | None = None, say: Say = lambda text: None) -> Path:
+def train(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    volumes: Path | None = None,
+    say: Say = lambda text: None,
+    cancel: threading.Event | None = None,
+) -> Path:
     """Train a recipe in ``folder``, resuming what is there, and return the folder of the finished bundle.
+
+    ``cancel`` ends the run between two steps with a `KeyboardInterrupt`, once the checkpoint is written.
 
     Raises
     ------
@@ -78,14 +92,23 @@ def train(recipe: Recipe, folder: Path, *, volumes: Path | None = None, say: Say
     pool = VolumePool(
         real, recipe.factor, recipe.pool, recipe.seed, target=recipe.target, inputs=recipe.inputs
     )
-    diffused = _diffused(recipe, pool, branches)
+    start = _card_of(recipe.start, recipe, folder) if recipe.start else None
+    diffused = _diffused(recipe, pool, branches, start)
     network, loss, scales = _stage(recipe, Draw(pool, recipe, diffused), branches)
+    if start is not None:
+        _start_from(network, start)
     validation = Validation(recipe, held_out, diffused, branches, scales)
     checked = validation if recipe.loop.validate_every <= recipe.loop.steps else None
-    loop = Loop(network, loss, recipe.loop, folder, checked, say, {"scale": diffused.scale})
+    extra = {"scale": diffused.scale}
+    loop = (
+        AdversarialLoop(network, loss, recipe.loop, folder, checked, say, extra)
+        if isinstance(loss, AdversarialLoss)
+        else Loop(network, loss, recipe.loop, folder, checked, say, extra)
+    )
+    loop.cancel = cancel
     trained = loop.run()
     unet = trained.unet if isinstance(trained, FusionNetwork) else trained
-    assert isinstance(unet, UNet)
+    assert isinstance(unet, UNet | MonaiUNet)
     bundle = export_bundle(
         recipe, trained, unet.config, folder / recipe.name, scale=loop.extra["scale"], steps=loop.step,
         seconds=loop.seconds, requires=ensemble.requires, feature_scales=scales,
@@ -95,15 +118,21 @@ def train(recipe: Recipe, folder: Path, *, volumes: Path | None = None, say: Say
     return bundle
 
 
-def _diffused(recipe: Recipe, pool: VolumePool, branches: Sequence[Branch]) -> Diffused:
-    """Return what the recipe diffuses: scaled as its branches of that kind are, or as the pool says."""
+def _diffused(
+    recipe: Recipe, pool: VolumePool, branches: Sequence[Branch], start: BundleCard | None
+) -> Diffused:
+    """Return what the recipe diffuses: scaled as the networks it builds on are, or as the pool says."""
     d = recipe.diffusion
-    alike = [b.diffused.scale for b in branches if b.diffused.what == d.what]
-    scale = alike[0] if alike else pool.scale_of(d.what)
+    if recipe.stage == "bridge":  # its noise is in units of model space, as in the paper
+        return Diffused(d.what, 1.0, d.prediction, d.schedule, d.schedule_parameters)
+    known = [branch.diffused for branch in branches] + ([diffused_of(start)] if start is not None else [])
+    scale = next((k.scale for k in known if k.what == d.what), None) or pool.scale_of(d.what)
     return Diffused(d.what, scale, d.prediction, d.schedule, d.schedule_parameters)
 
 
 def _stage(recipe: Recipe, draw: Draw, branches: Sequence[Branch]) -> tuple[nn.Module, Loss, tuple[int, ...]]:
+    if recipe.stage in BASELINES:
+        return *make_baseline(recipe, draw), ()
     if recipe.stage == "planes":
         return make_plane_network(recipe), plane_loss(draw), ()
     if recipe.stage == "volume":
@@ -123,19 +152,29 @@ def _required_cards(recipe: Recipe, folder: Path) -> dict[str, BundleCard]:
     names = {name for name, _ in recipe.branches} or {recipe.plane_recipe or ""}
     if "" in names:
         raise SettingsError(f"recipe {recipe.name}: a fusion stage needs plane_recipe or branches")
+    return {name: _card_of(name, recipe, folder) for name in sorted(names)}
+
+
+def _card_of(name: str, recipe: Recipe, folder: Path) -> BundleCard:
+    sibling = folder.parent / name / name
+    if (sibling / "metadata.json").exists():
+        return read_card(sibling)
     installed = {card.name: card for card in list_bundles()}
-    cards = {}
-    for name in sorted(names):
-        sibling = folder.parent / name / name
-        if (sibling / "metadata.json").exists():
-            cards[name] = read_card(sibling)
-        elif name in installed:
-            cards[name] = installed[name]
-        else:
-            raise SettingsError(
-                f"recipe {recipe.name}: bundle {name} is not there; train recipe {name} first"
-            )
-    return cards
+    if name not in installed:
+        raise SettingsError(f"recipe {recipe.name}: bundle {name} is not there; train recipe {name} first")
+    return installed[name]
+
+
+def _start_from(network: nn.Module, card: BundleCard) -> None:
+    """Give an untrained network the weights of a bundle of the same architecture."""
+    load: Callable[[BundleCard, torch.device], nn.Module] = load_unet
+    if isinstance(network, MonaiUNet | FusionNetwork):
+        load = load_fusion if isinstance(network, FusionNetwork) else load_monai_unet
+    weights = load(card, torch.device("cpu")).state_dict()
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise SettingsError(f"recipe start: bundle {card.name} has another network: {error}") from error
 
 
 def _as_card(recipe: Recipe, folder: Path, required: Mapping[str, BundleCard]) -> BundleCard:

@@ -6,6 +6,7 @@ import copy
 import csv
 import math
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ class Loop:
     loss : callable(network, step) -> Tensor
         Draws its own batch (seeded by the step) and returns a scalar.
     validate : callable(network) -> dict of floats, called on the EMA network.
+    cancel : threading.Event, optional
+        Ends the run after the step under way.
     """
 
     def __init__(
@@ -82,7 +85,9 @@ class Loop:
         validate: Callable[[nn.Module], dict[str, float]] | None = None,
         say: Callable[[str], None] = lambda text: None,
         extra: dict[str, Any] | None = None,
+        cancel: threading.Event | None = None,
     ) -> None:
+        self.cancel = cancel
         self.network, self.loss, self.settings, self.folder = network, loss, settings, folder
         self.validate, self.say, self.extra = validate, say, extra or {}
         self.ema = Ema(network, settings.ema)
@@ -102,11 +107,20 @@ class Loop:
         return self.folder / "checkpoint.pt"
 
     def run(self) -> nn.Module:
-        """Train to the last step and return the EMA network."""
+        """Train to the last step and return the EMA network.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            When ``cancel`` is set: between two steps, with the checkpoint written.
+        """
         last_save, began, running = time.monotonic(), time.monotonic(), 0.0
         before = self.seconds
         self.network.train()
         while self.step < self.settings.steps:
+            if self.cancel is not None and self.cancel.is_set():
+                self.save()
+                raise KeyboardInterrupt
             value = self._one_step()
             running = value if running == 0 else 0.98 * running + 0.02 * value
             self.step += 1

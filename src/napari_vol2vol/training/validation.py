@@ -15,17 +15,22 @@ from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.phantoms.brain import make_anatomy, paint
 from napari_vol2vol.sampling.branches import Branch, Diffused, plane_model
+from napari_vol2vol.sampling.bridge import BridgeSchedule, bridge_denoiser, make_bridge, posterior
 from napari_vol2vol.sampling.consistency import projected
 from napari_vol2vol.sampling.denoisers import averaged, fused, plane_denoiser, volume_denoiser
 from napari_vol2vol.sampling.latent import make_latent
 from napari_vol2vol.sampling.measurement import BASE, Measurement
 from napari_vol2vol.sampling.noise_bank import NoiseBank
+from napari_vol2vol.sampling.planes import PLANES, Plane
 from napari_vol2vol.sampling.samplers import Denoiser, ddim
 from napari_vol2vol.sampling.schedules import timesteps
+from napari_vol2vol.systems.regression import from_planes
 from napari_vol2vol.tasks.registry import get_task
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.volume import Volume
 
+#: Stages whose networks answer in one call.
+DIRECT = ("regression", "regression-2d", "gan-2d", "gan-3d")
 BLOCK = 64
 STEPS = 6
 #: Seed of the procedural head that validates recipes without real volumes; training seeds stay far below.
@@ -82,18 +87,39 @@ class Validation:
 
     def _restore(self, network: nn.Module, m: Measurement) -> Tensor:
         latent = make_latent(self.diffused.what, self.diffused.scale, m.conditions)
-        if self.recipe.stage == "regression":
-            condition = m.condition(self.recipe.inputs)[None]
-            x = latent.decode(network(condition, torch.ones(1))[0][0, 0].float())
+        if self.recipe.stage in DIRECT:
+            x = latent.decode(self._answer(network, m))
             return m.observed.projected(x) if m.observed else x
         denoiser = self._denoiser(network, m)
         if m.observed:
             denoiser = projected(denoiser, m.observed.operator, latent.encode_observed(m.observed))
-        bank, shape = NoiseBank(0), m.shape
-        noise = bank.draw(0, shape)
-        times, schedule = timesteps(STEPS), self.diffused.schedule
-        *_, last = ddim(denoiser, noise, times, schedule, lambda i: bank.draw(i, shape))
+        bank, times = NoiseBank(0), timesteps(STEPS)
+
+        def noise(i: int) -> Tensor:
+            return bank.draw(i, m.shape)
+
+        if self.recipe.stage == "bridge":
+            x1 = latent.encode(m.condition(self.recipe.inputs)[0])
+            *_, last = posterior(denoiser, x1, times, self._bridge, noise)
+        else:
+            *_, last = ddim(denoiser, noise(0), times, self.diffused.schedule, noise)
         return latent.decode(last.x0_hat)
+
+    def _answer(self, network: nn.Module, m: Measurement) -> Tensor:
+        """Return z of a network that answers in one call."""
+        recipe = self.recipe
+        condition = m.condition(recipe.inputs)
+        if recipe.stage in ("regression-2d", "gan-2d"):
+            return from_planes(network, condition, self._planes, consecutive=recipe.consecutive)
+        return network(condition[None], torch.ones(1))[0][0, 0].float()  # type: ignore[no-any-return]
+
+    @property
+    def _planes(self) -> list[Plane]:
+        return [plane for plane in PLANES if plane in self.recipe.planes]
+
+    @property
+    def _bridge(self) -> BridgeSchedule:
+        return make_bridge(self.recipe.diffusion.schedule, self.recipe.diffusion.schedule_parameters)
 
     def _denoiser(self, network: nn.Module, m: Measurement) -> Denoiser:
         recipe = self.recipe
@@ -101,6 +127,12 @@ class Validation:
         if recipe.stage == "volume":
             assert isinstance(network, UNet)
             return volume_denoiser(network, condition, self.diffused, multiple=network.config.multiple)
+        if recipe.stage == "bridge":
+            count, schedule = recipe.consecutive, self._bridge
+            return averaged({
+                plane: bridge_denoiser(network, condition, plane, schedule, consecutive=count)
+                for plane in self._planes
+            })  # fmt: skip
         assert isinstance(network, UNet | FusionNetwork)
         branches = self.branches or [
             Branch(network, plane, self.diffused, recipe.inputs, recipe.consecutive)  # type: ignore[arg-type]

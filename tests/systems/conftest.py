@@ -1,0 +1,22 @@
+import pytest
+
+
+@pytest.fixture(scope="session")
+def baseline_folders(tmp_path_factory):
+    from systems.baseline_bundles import make_baselines
+
+    return make_baselines(tmp_path_factory.mktemp("baselines"), planes=("axial", "sagittal"))
+
+
+@pytest.fixture
+def baselines(baseline_folders, monkeypatch):
+    """Search the tiny bundles of the baselines first."""
+    monkeypatch.setenv("VOL2VOL_BUNDLES", str(next(iter(baseline_folders.values())).parent))
+    return baseline_folders
+
+
+@pytest.fixture(scope="session")
+def low(head):
+    from napari_vol2vol.tasks import get_task
+
+    return get_task("super-resolution").degrade(head)
