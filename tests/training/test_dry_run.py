@@ -136,7 +136,7 @@ def test_a_mistake_in_a_recipe_is_named(tmp_path, change, message):
 
 
 def test_unknown_recipes_are_named_with_those_that_are_shipped(tmp_path):
-    with pytest.raises(SettingsError, match="'magic', shipped are .*sr4-t1-fusion, .*sr4-t1-planes"):
+    with pytest.raises(SettingsError, match=r"'magic', shipped are .*sr4-t1-fusion, .*sr4-t1-planes"):
         load_recipe("magic")
     with pytest.raises(SettingsError, match=r"nowhere\.yaml does not exist"):
         load_recipe(tmp_path / "nowhere.yaml")
