@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
+
+from napari_vol2vol.commands.terminal import errors
 
 if TYPE_CHECKING:
     from napari_vol2vol.evaluation.rows import Row
-
-errors = Console(stderr=True, soft_wrap=True)
 
 
 def compare(
