@@ -23,7 +23,8 @@ class BundleCard:
     file name to sha256; ``requires`` names the bundles whose networks this one builds on, and their weights'
     sha256. ``inputs`` names the conditions of the networks in channel order (a modality, or ``base``: the
     smooth inverse of the measurement), ``target`` the modality of the result. ``branches`` lists (bundle,
-    plane) of an ensemble; empty: every plane of the one required bundle.
+    plane) of an ensemble; empty: every plane of the one required bundle. ``validation`` holds the last
+    figures of training in dB.
     """
 
     name: str
@@ -48,6 +49,7 @@ class BundleCard:
     inputs: tuple[str, ...] = ("base",)
     target: str = ""
     branches: tuple[tuple[str, str], ...] = ()
+    validation: dict[str, float] = field(default_factory=dict)
 
 
 def read_card(folder: Path) -> BundleCard:
@@ -91,6 +93,7 @@ def read_card(folder: Path) -> BundleCard:
             inputs=tuple(own.get("inputs", ("base",))),
             target=own.get("target", own["modality"][0]),
             branches=tuple((bundle, plane) for bundle, plane in own.get("branches", ())),
+            validation={k: float(v) for k, v in own.get("validation", {}).items()},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"bundle {folder}: metadata.json: field {error} is missing or malformed") from error

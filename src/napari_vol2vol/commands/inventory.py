@@ -77,13 +77,21 @@ def show(name: str) -> None:
 
 def verify(
     name: Annotated[str | None, typer.Argument(help="Name or folder; all if not given.")] = None,
+    figures: Annotated[bool, typer.Option("--figures", help="Run each bundle's validation again.")] = False,
+    volumes: Annotated[Path | None, typer.Option(help="Folder of scripts/fetch_volumes.py.")] = None,
 ) -> None:
-    """Check the sha256 of the weights of one bundle, or of all."""
+    """Check the sha256 of the weights of one bundle, or of all; on request, reprint their validation."""
     from napari_vol2vol.bundles import list_bundles, verify_bundle
 
     for card in [_card(name)] if name else list_bundles():
         verify_bundle(card)
         out.print(f"{card.name}: {len(card.weights)} weight file(s) match their sha256")
+        if figures:
+            from napari_vol2vol.training.revalidation import revalidate
+
+            found = ", ".join(f"{key} {value:.2f} dB" for key, value in revalidate(card, volumes).items())
+            kept = ", ".join(f"{key} {value:.2f} dB" for key, value in card.validation.items()) or "none"
+            out.print(f"  validation: {found} (card: {kept})", highlight=False)
 
 
 def path_of(name: str) -> None:

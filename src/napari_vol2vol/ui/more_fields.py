@@ -88,7 +88,8 @@ class MoreFields(QWidget):
         solver = self.solver.currentText()
         used = system.solvers[0] if solver == "auto" else solver
         self._rows["eta"].allow(fixed or ("" if used == "ddim" else f"fixed by the solver {used}"))
-        self._rows["lambda"].allow("" if system.name == "score-fusion" else "only for Score-Fusion")
+        fuses = system.name.startswith(("score-fusion", "diff-ensembler"))
+        self._rows["lambda"].allow("" if fuses else "only where a 3D network fuses")
         self._rows["consistency"].allow(fixed)
 
     def _offer(self, solvers: tuple[str, ...]) -> None:
