@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from napari_vol2vol.networks.unet import UNet
-from napari_vol2vol.sampling.planes import PLANES, apply_plane, as_slices, as_volume, with_neighbours
+from napari_vol2vol.sampling.planes import PLANES, apply_plane, as_slices, as_volume, joined, with_neighbours
 from tiny_bundles import PLANE, stirred
 
 SHAPE = (8, 12, 16)
@@ -142,3 +142,18 @@ def test_a_2_5d_network_sees_its_neighbours_at_any_slice_batch(plane, slice_batc
     padded = torch.cat([moved[:1], moved, moved[-1:]])
     expected = ((padded[:-2] + padded[1:-1] + padded[2:]) / 3).movedim(0, axis)
     assert torch.allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_features_are_averaged_over_neighbouring_slices_and_lie_channels_last(plane):
+    class Doubling(torch.nn.Module):
+        def forward(self, x, t, label):
+            return x[:, :1], [x, torch.nn.functional.avg_pool2d(x, 2)]
+
+    volume = torch.randn(2, 8, 8, 8)
+    fine, coarse = apply_plane(Doubling(), volume, 0.5, plane, slice_batch=4, feature_scales=(1, 2)).features
+    assert torch.allclose(fine, volume)
+    assert torch.allclose(coarse, torch.nn.functional.avg_pool3d(volume, 2), atol=1e-6)
+    both = joined([coarse, 2 * coarse])
+    assert torch.equal(both, torch.cat([coarse, 2 * coarse]))
+    assert both[None].is_contiguous(memory_format=torch.channels_last_3d)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -13,6 +14,7 @@ from types import MappingProxyType
 from napari_vol2vol.bundles.card import BundleCard, check_fit
 from napari_vol2vol.bundles.library import find_bundle, inputs_of, required_bundles
 from napari_vol2vol.bundles.weights import config_from_card
+from napari_vol2vol.engine.allocation import reused_memory
 from napari_vol2vol.engine.device import resolve_device, resolve_precision
 from napari_vol2vol.engine.events import Event, SnapshotBox
 from napari_vol2vol.engine.memory import Plan, estimate_bytes
@@ -196,7 +198,8 @@ def translate(
             _SPEEDS[job.speed_key] = (time.monotonic() - begin) / (steps * samples * prod(job.output_shape))
 
     try:
-        yield from stream(work)
+        with reused_memory() if device.type == "cpu" else nullcontext():
+            yield from stream(work)
     except RuntimeError as error:
         raise RunError(f"{request.system} on {job.plan.device} failed: {error}") from error
 

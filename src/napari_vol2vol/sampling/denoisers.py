@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.sampling.branches import Diffused, PlaneModel, names_of
-from napari_vol2vol.sampling.planes import Tick, no_tick
+from napari_vol2vol.sampling.planes import Tick, joined, no_tick
 from napari_vol2vol.sampling.predictions import to_x0
 from napari_vol2vol.sampling.samplers import Denoiser
 from napari_vol2vol.sampling.slabs import in_slabs
@@ -125,7 +125,7 @@ def fused(
     def denoise(x_t: Tensor, t: float) -> Tensor:
         outputs = [model(x_t, t, feature_scales) for model in models]
         branches = torch.stack([o.prediction for o in outputs])
-        features = [torch.cat(level) for level in zip(*(o.features for o in outputs), strict=True)]
+        features = [joined(level) for level in zip(*(o.features for o in outputs), strict=True)]
         volumes, scales = [x_t[None], condition, branches, *features], [1, 1, 1, *feature_scales]
         prediction, weights, residual = in_slabs(
             lambda v: run(v, t), volumes, scales, slab, max([network.unet.config.multiple, *feature_scales])

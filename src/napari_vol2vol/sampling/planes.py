@@ -53,16 +53,44 @@ def with_neighbours(slices: Tensor, start: int, stop: int, count: int) -> Tensor
 
 @dataclass(frozen=True)
 class PlaneOutput:
-    """Prediction `(D, H, W)` of a plane model; pooled features `(F, D / s, H / s, W / s)` per level."""
+    """Prediction `(D, H, W)` of a plane model; pooled features `(F, D / s, H / s, W / s)` per level.
+
+    The features lie channels-last in memory, as the 3D network reads them.
+    """
 
     prediction: Tensor
     features: tuple[Tensor, ...] = ()
 
 
-def _pool_slices(features: Tensor, scale: int) -> Tensor:
-    """Average groups of ``scale`` neighbouring slices: `(S, F, h, w)` to `(S / scale, F, h, w)`."""
-    s, f, h, w = features.shape
-    return features.reshape(s // scale, scale, f, h, w).mean(1)
+def joined(features: Sequence[Tensor]) -> Tensor:
+    """Concatenate features `(F, D, H, W)` of several models along F, channels-last in memory."""
+    return torch.cat([f.permute(1, 2, 3, 0) for f in features], dim=-1).permute(3, 0, 1, 2)
+
+
+class _Pooled:
+    """Collects the features of one level: averages of ``scale`` neighbouring slices, channels-last."""
+
+    def __init__(self, plane: Plane, scale: int) -> None:
+        self._axis, self._scale = PLANES.index(plane), scale
+        self._volume: Tensor | None = None
+
+    def add(self, features: Tensor, first: int, slices: int) -> None:
+        """Put in features `(S, F, h, w)` of the slices from ``first`` on, of ``slices`` in all."""
+        s, f, h, w = features.shape
+        with torch.autocast(features.device.type, enabled=False):  # autocast would average in float32 copies
+            means = features.reshape(s // self._scale, self._scale, f, h, w).mean(1)
+        if self._volume is None:
+            shape = [h, w]
+            shape.insert(self._axis, slices // self._scale)
+            self._volume = means.new_empty((*shape, f))
+        where = slice(first // self._scale, first // self._scale + len(means))
+        self._volume.movedim(self._axis, 0)[where] = means.permute(0, 2, 3, 1)
+
+    @property
+    def volume(self) -> Tensor:
+        """The features `(F, D, H, W)`."""
+        assert self._volume is not None
+        return self._volume.permute(3, 0, 1, 2)
 
 
 def apply_plane(
@@ -101,7 +129,7 @@ def apply_plane(
     step -= step % max([1, *feature_scales])
     slices = as_slices(inputs, plane)
     predictions: list[Tensor] = []
-    pooled: list[list[Tensor]] = [[] for _ in feature_scales]
+    pooled = [_Pooled(plane, scale) for scale in feature_scales]
     for start in range(0, slices.shape[0], step):
         tick()
         batch = with_neighbours(slices, start, start + step, consecutive)
@@ -110,7 +138,7 @@ def apply_plane(
         label = torch.full((len(batch),), PLANES.index(plane), device=batch.device, dtype=torch.int64)
         output, features = network(batch, times, label)
         predictions.append(output[:, 0].float())
-        for level, scale in enumerate(feature_scales):
-            pooled[level].append(_pool_slices(features[level], scale))
+        for level, found in zip(pooled, features, strict=False):
+            level.add(found, start, slices.shape[0])
     prediction = as_volume(torch.cat(predictions)[:, None], plane)[0]
-    return PlaneOutput(prediction, tuple(as_volume(torch.cat(p), plane) for p in pooled))
+    return PlaneOutput(prediction, tuple(level.volume for level in pooled))

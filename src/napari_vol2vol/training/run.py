@@ -13,6 +13,7 @@ from torch import nn
 from napari_vol2vol.bundles.card import BundleCard, read_card
 from napari_vol2vol.bundles.library import list_bundles
 from napari_vol2vol.bundles.weights import load_fusion, load_monai_unet, load_unet
+from napari_vol2vol.engine.allocation import reused_memory
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.monai_unet import MonaiUNet
@@ -106,7 +107,8 @@ def train(
         else Loop(network, loss, recipe.loop, folder, checked, say, extra)
     )
     loop.cancel = cancel
-    trained = loop.run()
+    with reused_memory():
+        trained = loop.run()
     unet = trained.unet if isinstance(trained, FusionNetwork) else trained
     assert isinstance(unet, UNet | MonaiUNet)
     bundle = export_bundle(

@@ -18,7 +18,7 @@ from napari_vol2vol.networks.presets import fusion_unet, plane_unet
 from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.sampling.branches import Branch, Diffused, plane_model
 from napari_vol2vol.sampling.latent import make_latent
-from napari_vol2vol.sampling.planes import PLANES, Plane, PlaneOutput, as_slices
+from napari_vol2vol.sampling.planes import PLANES, Plane, PlaneOutput, as_slices, joined
 from napari_vol2vol.sampling.predictions import target
 from napari_vol2vol.sampling.schedules import Schedule
 from napari_vol2vol.training.pool import Entry, VolumePool
@@ -141,9 +141,7 @@ def fusion_loss(draw: Draw, branches: Sequence[Branch], feature_scales: Sequence
             for i in range(phase.batch):
                 outputs = at_work(x_t[i, 0], named[i], float(t[i]), phase.crop)
                 predictions.append(torch.stack([o.prediction for o in outputs]))
-                features.append(
-                    [torch.cat(level) for level in zip(*(o.features for o in outputs), strict=True)]
-                )
+                features.append([joined(level) for level in zip(*(o.features for o in outputs), strict=True)])
         injected = [torch.stack(level) for level in zip(*features, strict=True)]
         with torch.autocast("cpu", torch.bfloat16):
             fused = network(x_t, conditions, torch.stack(predictions), t, injected)
