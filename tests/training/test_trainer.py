@@ -8,6 +8,7 @@ import torch
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.sampling.branches import Diffused
+from napari_vol2vol.sampling.schedules import make_schedule
 from napari_vol2vol.training.pool import PoolSettings, VolumePool
 from napari_vol2vol.training.recipe import Phase, load_recipe
 from napari_vol2vol.training.stages import Draw, diffuse, plane_loss, regression_loss
@@ -196,10 +197,16 @@ def test_a_pool_of_nothing_is_refused():
 
 
 def test_times_are_spread_evenly_over_a_batch():
-    from napari_vol2vol.sampling.schedules import make_schedule
-
     x0 = torch.randn(16, 1, 4, 4)
     x_t, wanted, t = diffuse(x0, make_schedule("vp_cosine"), "x0", np.random.default_rng(0))
     assert x_t.shape == x0.shape
     assert torch.equal(wanted, x0)
     assert sorted((t * 16).floor().long().tolist()) == list(range(16))
+
+
+def test_an_early_density_spends_three_quarters_of_the_draws_on_the_first_half_of_a_run():
+    x0 = torch.zeros(4000, 1, 1)
+    *_, uniform = diffuse(x0, make_schedule("vp_cosine"), "v", np.random.default_rng(0))
+    *_, early = diffuse(x0, make_schedule("vp_cosine"), "v", np.random.default_rng(0), 1.0)
+    assert float((uniform > 0.5).float().mean()) == pytest.approx(0.5, abs=0.01)
+    assert float((early > 0.5).float().mean()) == pytest.approx(0.75, abs=0.01)

@@ -30,7 +30,11 @@ def plane_unet(preset: str, conditions: int = 1, consecutive: int = 1) -> UNetCo
         return UNetConfig(2, inputs, 1, (32, 64, 128, 256), (2, 2, 2, 2), (2, 2, 2, 2))
     if preset == "compact":
         return UNetConfig(2, inputs, 1, (64, 96, 128), (1, 2, 2), (1, 1, 1), stem=2, labels=PLANE_LABELS)
-    raise SettingsError(f"2D network preset: found {preset!r}, accepted are paper, paper-small, compact")
+    if preset == "compact-slim":
+        return UNetConfig(2, inputs, 1, (48, 64, 80), (1, 1, 1), (1, 1, 1), stem=2, labels=PLANE_LABELS)
+    raise SettingsError(
+        f"2D network preset: found {preset!r}, accepted are paper, paper-small, compact, compact-slim"
+    )
 
 
 def fusion_unet(
@@ -53,6 +57,9 @@ def fusion_unet(
         return UNetConfig(3, inputs, outputs, (64, 128), (1, 2), (1, 2), stem=2, inject_channels=inject)
     if preset == "compact-small":
         return UNetConfig(3, inputs, outputs, (48, 64), (1, 1), (1, 1), stem=2)
+    if preset == "compact-slim":
+        return UNetConfig(3, inputs, outputs, (32, 64), (1, 1), (1, 1), stem=2, inject_channels=inject)
     raise SettingsError(
-        f"3D network preset: found {preset!r}, accepted are paper, paper-small, compact, compact-small"
+        f"3D network preset: found {preset!r}, accepted are paper, paper-small, compact, compact-small, "
+        "compact-slim"
     )

@@ -22,12 +22,17 @@ Section = TypeVar("Section")
 
 @dataclass(frozen=True)
 class Diffusion:
-    """What is diffused and how; ``what`` is ``residual`` (over the smooth inverse) or ``image``."""
+    """What is diffused and how; ``what`` is ``residual`` (over the smooth inverse) or ``image``.
+
+    Training draws t from a density in proportion to ``t ** early``: 0 is uniform, 1 spends more on the first
+    steps of a run, which decide the most.
+    """
 
     what: str = "residual"
     prediction: str = "v"
     schedule: str = "vp_cosine"
     schedule_parameters: Mapping[str, float] = field(default_factory=dict)
+    early: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,11 @@ class Recipe:
 
     ``inputs`` names the conditions in channel order: ``base`` (the smooth inverse of block averages) or a
     modality. ``consecutive`` is the number of slices a plane network sees at once (2.5D above 1).
-    ``start`` names a bundle of the same network whose weights training starts from.
+    ``start`` names a bundle whose weights training starts from: the same network, or for a fusion a 3D
+    regression of the same preset.
     ``branches`` lists (bundle, plane) of a fusion; empty: the ``planes`` of ``plane_recipe``. ``inject`` and
-    ``alignment`` switch the merging of 2D features, ``phases`` patch pre-training and whole volumes.
+    ``alignment`` switch the merging of 2D features, ``phases`` patch pre-training and whole volumes, and
+    ``consistency`` the projection in the validation.
     """
 
     name: str
@@ -89,6 +96,7 @@ class Recipe:
     branches: tuple[tuple[str, str], ...] = ()
     phases: tuple[Phase, ...] = ()
     default_steps: int = 12
+    consistency: bool = True
     diffusion: Diffusion = field(default_factory=Diffusion)
     adversarial: Adversarial = field(default_factory=Adversarial)
     pool: PoolSettings = field(default_factory=PoolSettings)

@@ -12,7 +12,6 @@ from torch import nn
 
 from napari_vol2vol.bundles.card import BundleCard, read_card
 from napari_vol2vol.bundles.library import list_bundles
-from napari_vol2vol.bundles.weights import load_fusion, load_monai_unet, load_unet
 from napari_vol2vol.engine.allocation import reused_memory
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.fusion import FusionNetwork
@@ -39,6 +38,7 @@ from napari_vol2vol.training.stages import (
 )
 from napari_vol2vol.training.trainer import Loop
 from napari_vol2vol.training.validation import Validation
+from napari_vol2vol.training.warm_start import start_from
 
 Say = Callable[[str], None]
 
@@ -97,7 +97,7 @@ def train(
     diffused = _diffused(recipe, pool, branches, start)
     network, loss, scales = _stage(recipe, Draw(pool, recipe, diffused), branches)
     if start is not None:
-        _start_from(network, start)
+        start_from(network, start, recipe.inputs)
     validation = Validation(recipe, held_out, diffused, branches, scales)
     checked = validation if recipe.loop.validate_every <= recipe.loop.steps else None
     extra = {"scale": diffused.scale}
@@ -165,18 +165,6 @@ def _card_of(name: str, recipe: Recipe, folder: Path) -> BundleCard:
     if name not in installed:
         raise SettingsError(f"recipe {recipe.name}: bundle {name} is not there; train recipe {name} first")
     return installed[name]
-
-
-def _start_from(network: nn.Module, card: BundleCard) -> None:
-    """Give an untrained network the weights of a bundle of the same architecture."""
-    load: Callable[[BundleCard, torch.device], nn.Module] = load_unet
-    if isinstance(network, MonaiUNet | FusionNetwork):
-        load = load_fusion if isinstance(network, FusionNetwork) else load_monai_unet
-    weights = load(card, torch.device("cpu")).state_dict()
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise SettingsError(f"recipe start: bundle {card.name} has another network: {error}") from error
 
 
 def _as_card(recipe: Recipe, folder: Path, required: Mapping[str, BundleCard]) -> BundleCard:

@@ -75,11 +75,15 @@ class Draw:
 
 
 def diffuse(
-    x0: Tensor, schedule: Schedule, prediction: str, rng: np.random.Generator
+    x0: Tensor, schedule: Schedule, prediction: str, rng: np.random.Generator, early: float = 0.0
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return x_t, the training target and t for a batch `(N, ...)`, with t stratified over the batch."""
+    """Return x_t, the training target and t for a batch `(N, ...)`.
+
+    t is stratified over the batch, with a density in proportion to ``t ** early``.
+    """
     n = x0.shape[0]
-    t = torch.from_numpy(((np.arange(n) + rng.random(n)) / n).astype(np.float32))
+    u = (np.arange(n) + rng.random(n)) / n
+    t = torch.from_numpy((u ** (1 / (1 + early))).astype(np.float32))
     t = t[torch.from_numpy(rng.permutation(n))]
     alpha, sigma = (c.reshape((n,) + (1,) * (x0.ndim - 1)) for c in schedule(t))
     noise = torch.from_numpy(rng.standard_normal(x0.shape, dtype=np.float32))
@@ -99,7 +103,9 @@ def plane_loss(draw: Draw) -> Loss:
             z0.append(slices)
             conditions.append(given)
             labels.append(PLANES.index(plane))
-        x_t, wanted, t = diffuse(torch.stack(z0), diffused.schedule, diffused.prediction, rng)
+        x_t, wanted, t = diffuse(
+            torch.stack(z0), diffused.schedule, diffused.prediction, rng, recipe.diffusion.early
+        )
         # consecutive slices: (N, k, C, h, w) with x_t as the first of the C channels, neighbours outermost
         inputs = torch.cat([x_t[:, :, None], torch.stack(conditions)], 2).flatten(1, 2)
         middle = recipe.consecutive // 2
@@ -135,7 +141,7 @@ def fusion_loss(draw: Draw, branches: Sequence[Branch], feature_scales: Sequence
         rng = draw.generator(step)
         phase = _phase(recipe, step)
         z0, conditions, named = draw.stacked(rng, phase)
-        x_t, wanted, t = diffuse(z0, diffused.schedule, diffused.prediction, rng)
+        x_t, wanted, t = diffuse(z0, diffused.schedule, diffused.prediction, rng, recipe.diffusion.early)
         predictions, features = [], []
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             for i in range(phase.batch):
@@ -157,7 +163,7 @@ def volume_loss(draw: Draw) -> Loss:
     def loss(network: nn.Module, step: int) -> Tensor:
         rng = draw.generator(step)
         z0, conditions, _ = draw.stacked(rng, _phase(recipe, step))
-        x_t, wanted, t = diffuse(z0, diffused.schedule, diffused.prediction, rng)
+        x_t, wanted, t = diffuse(z0, diffused.schedule, diffused.prediction, rng, recipe.diffusion.early)
         with torch.autocast("cpu", torch.bfloat16):
             output, _ = network(torch.cat([x_t, conditions], 1), t)
         return F.mse_loss(output.float(), wanted)

@@ -89,9 +89,9 @@ class Validation:
         latent = make_latent(self.diffused.what, self.diffused.scale, m.conditions)
         if self.recipe.stage in DIRECT:
             x = latent.decode(self._answer(network, m))
-            return m.observed.projected(x) if m.observed else x
+            return m.observed.projected(x) if m.observed and self.recipe.consistency else x
         denoiser = self._denoiser(network, m)
-        if m.observed:
+        if m.observed and self.recipe.consistency:
             denoiser = projected(denoiser, m.observed.operator, latent.encode_observed(m.observed))
         bank, times = NoiseBank(0), timesteps(STEPS)
 

@@ -1,0 +1,66 @@
+"""Where training starts: from the weights of a bundle, whole or as the trunk of a larger network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from napari_vol2vol.bundles.card import BundleCard
+from napari_vol2vol.bundles.weights import load_fusion, load_monai_unet, load_unet
+from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.networks.fusion import FusionNetwork
+from napari_vol2vol.networks.monai_unet import MonaiUNet
+from napari_vol2vol.networks.unet import UNet
+
+
+def start_from(network: nn.Module, card: BundleCard, inputs: Sequence[str]) -> None:
+    """Give an untrained network the weights of a bundle.
+
+    The bundle holds the same network, or, for a fusion network of these ``inputs``, a 3D regression.
+
+    Raises
+    ------
+    SettingsError
+        If the networks do not fit.
+    """
+    cpu = torch.device("cpu")
+    if isinstance(network, FusionNetwork) and card.network.get("out_channels") == 1:
+        plant_trunk(network.unet, load_unet(card, cpu), [list(inputs).index(name) for name in card.inputs])
+        return
+    load: Callable[[BundleCard, torch.device], nn.Module] = load_unet
+    if isinstance(network, MonaiUNet | FusionNetwork):
+        load = load_fusion if isinstance(network, FusionNetwork) else load_monai_unet
+    weights = load(card, cpu).state_dict()
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise SettingsError(f"recipe start: bundle {card.name} has another network: {error}") from error
+
+
+@torch.no_grad()
+def plant_trunk(fusion: UNet, regression: UNet, slots: Sequence[int]) -> None:
+    """Copy a 3D regression into the U-Net of a fusion network, except for its last convolution.
+
+    Condition i of the regression is condition ``slots[i]`` of the fusion network. What the fusion network
+    sees besides (x_t and the branches) starts with weight zero, and its last convolution stays zero: it
+    still returns the average of its branches.
+
+    Raises
+    ------
+    SettingsError
+        If the two have other widths or depths.
+    """
+    ours, theirs = fusion.state_dict(), regression.state_dict()
+    trunk = {k: v for k, v in theirs.items() if not k.startswith("out.") and k != "stem.weight"}
+    unfit = [k for k, v in trunk.items() if k not in ours or ours[k].shape != v.shape]
+    if unfit:
+        raise SettingsError(
+            f"recipe start: the regression has another trunk than the fusion network (at {unfit[0]})"
+        )
+    cells = fusion.config.stem**fusion.config.dims
+    stem = torch.zeros_like(ours["stem.weight"])
+    for slot, given in zip(slots, theirs["stem.weight"].split(cells, dim=1), strict=True):
+        stem[:, (1 + slot) * cells : (2 + slot) * cells] = given
+    fusion.load_state_dict(ours | trunk | {"stem.weight": stem})

@@ -1,0 +1,77 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from napari_vol2vol.bundles.card import read_card
+from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.networks.fusion import FusionNetwork
+from napari_vol2vol.networks.presets import fusion_unet
+from napari_vol2vol.networks.unet import UNet
+from napari_vol2vol.training.recipe import load_recipe
+from napari_vol2vol.training.warm_start import plant_trunk, start_from
+
+
+def seeded(network):
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return network.eval()
+
+
+@pytest.fixture
+def regression():
+    return seeded(UNet(replace(fusion_unet("compact-slim"), in_channels=1, out_channels=1)))
+
+
+@pytest.fixture
+def fusion():
+    torch.manual_seed(0)
+    return FusionNetwork(fusion_unet("compact-slim", 2, 2)).eval()
+
+
+def hidden(network, x, t):
+    seen = []
+    handle = network.norm.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    network(x, t)
+    handle.remove()
+    return seen[0]
+
+
+def test_the_planted_trunk_computes_what_the_regression_computes_from_its_condition(regression, fusion):
+    plant_trunk(fusion.unet, regression, [1])
+    x, t = torch.randn(1, 5, 16, 16, 16), torch.ones(1)
+    with torch.no_grad():
+        ours, theirs = hidden(fusion.unet, x, t), hidden(regression, x[:, 2:3], t)
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_a_fusion_with_a_planted_trunk_still_starts_as_the_exact_average(regression, fusion):
+    plant_trunk(fusion.unet, regression, [0])
+    x, given, branches = (
+        torch.randn(1, 1, 16, 16, 16),
+        torch.randn(1, 2, 16, 16, 16),
+        torch.randn(1, 2, 16, 16, 16),
+    )
+    with torch.no_grad():
+        fused = fusion(x, given, branches, torch.rand(1))
+    torch.testing.assert_close(fused.prediction, branches.mean(1, keepdim=True), rtol=0, atol=1e-6)
+
+
+def test_a_trunk_of_other_widths_is_refused(fusion):
+    wide = UNet(replace(fusion_unet("compact-small"), in_channels=1, out_channels=1))
+    with pytest.raises(SettingsError, match="recipe start: the regression has another trunk"):
+        plant_trunk(fusion.unet, wide, [0])
+
+
+def test_a_start_of_another_network_is_refused_by_name(dry_runs, fusion):
+    card = read_card(dry_runs / "sr4-t1-planes" / "sr4-t1-planes")
+    with pytest.raises(SettingsError, match="bundle sr4-t1-planes has another network"):
+        start_from(seeded(UNet(fusion_unet("compact-slim"))), card, ("base",))
+
+
+def test_the_shipped_fusion_recipe_starts_from_the_regression_of_its_own_preset():
+    recipe = load_recipe("sr4-t1-fusion")
+    assert recipe.start == "sr4-t1-regression"
+    assert load_recipe(recipe.start).preset == recipe.preset
