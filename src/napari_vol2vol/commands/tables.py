@@ -25,8 +25,16 @@ def bench(
     preset: Annotated[list[str] | None, typer.Option(help="compact, paper-small, paper; repeatable.")] = None,
     size: Annotated[int, typer.Option(help="Edge of the cube in voxels.")] = 64,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    ensembles: Annotated[bool, typer.Option("--ensembles", help="Each ensemble beside its parts.")] = False,
+    fusion_preset: Annotated[
+        str | None, typer.Option(help="3D preset of --ensembles (default: that of the 2D networks).")
+    ] = None,
 ) -> None:
     """Seconds per denoising step against a plain slice-by-slice float32 loop of the same networks."""
+    if ensembles:
+        for name in preset or ["compact"]:
+            _ensemble_table(name, fusion_preset or name, size, device)
+        return
     from napari_vol2vol.evaluation.bench import bench as run_bench
 
     table = Table("preset", "part", "cube", "s / step", "plain s / step", "faster", "peak GiB")
@@ -36,6 +44,15 @@ def bench(
                 t.preset, t.what, f"{t.size}³", f"{t.seconds:.2f}", f"{t.plain_seconds:.2f}",
                 f"{t.speedup:.1f}×", f"{t.peak_gib:.1f}",
             )  # fmt: skip
+    out.print(table)
+
+
+def _ensemble_table(preset: str, fusion_preset: str, size: int, device: str) -> None:
+    from napari_vol2vol.evaluation.ensemble_bench import bench_ensembles
+
+    table = Table("ensemble", "cube", "s / step", "beside", "costs", title=f"{preset}, 3D {fusion_preset}")
+    for t in bench_ensembles(preset, size, device, fusion_preset=fusion_preset):
+        table.add_row(t.system, f"{size}³", f"{t.seconds:.2f}", t.part, f"{t.ratio:.2f}×")
     out.print(table)
 
 

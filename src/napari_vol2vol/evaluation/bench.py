@@ -39,7 +39,8 @@ class Timing:
         return self.plain_seconds / self.seconds
 
 
-def _timed(function: Call, repeats: int) -> float:
+def timed(function: Call, repeats: int) -> float:
+    """Return the least seconds of ``repeats`` calls, after one that does not count."""
     function()
     best = float("inf")
     for _ in range(repeats):
@@ -78,8 +79,8 @@ def bench(preset: str, size: int, device_name: str = "auto", *, repeats: int = 2
     for what, parts in (("two planes", _plane_parts), ("fusion", _fusion_parts)):
         fast, plain = parts(preset, size, device, dtype)
         with reused_memory():  # as the engine runs
-            seconds = _timed(fast, repeats)
-        timing = Timing(preset, what, size, seconds, _timed(plain, 1), peak_memory_gib())
+            seconds = timed(fast, repeats)
+        timing = Timing(preset, what, size, seconds, timed(plain, 1), peak_memory_gib())
         total, plain_total = total + timing.seconds, plain_total + timing.plain_seconds
         yield timing
     yield Timing(preset, "whole step", size, total, plain_total, peak_memory_gib())
