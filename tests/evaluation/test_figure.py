@@ -3,9 +3,10 @@ import builtins
 import numpy as np
 import pytest
 
+from napari_vol2vol.anatomical_planes import PLANES
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.evaluation.figure import Shown, draw, require_matplotlib, write_figures
-from napari_vol2vol.evaluation.framing import PLANES, frame_of
+from napari_vol2vol.evaluation.framing import frame_of
 
 SYSTEMS = ["trilinear", "smooth-inverse", "tpdm", "palette"]
 
@@ -87,7 +88,7 @@ def test_orientation_letters_stand_at_the_edges_of_the_reference(drawn):
     for plane in PLANES:
         axes = panels(drawn[-1])[f"{plane.name}/slice/reference"]
         placed = {text.get_text(): text.get_position() for text in axes.texts}
-        for edge, letter in plane.letters.items():
+        for edge, letter in plane.letters().items():
             x, y = placed[letter]
             assert {"left": x < 0.1, "right": x > 0.9, "top": y > 0.9, "bottom": y < 0.1}[edge]
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
+from napari_vol2vol.anatomical_planes import PLANES
 from napari_vol2vol.errors import SettingsError
-from napari_vol2vol.evaluation.framing import PLANES, frame_of, point_text
+from napari_vol2vol.evaluation.framing import frame_of, point_of
 from napari_vol2vol.evaluation.suite_entries import View
-from napari_vol2vol.ui import planes as shown_in_napari
 from napari_vol2vol.volume import Volume
 
 AXIAL, CORONAL, SAGITTAL = PLANES
@@ -26,12 +26,6 @@ def test_pictures_are_radiological_with_superior_and_anterior_up(volume):
     assert coronal[0, 0] == 10000 * 5 + 100 * 2 + 9
     assert sagittal[0, 0] == 10000 * 5 + 100 * 7 + 3  # anterior on the left
     assert sagittal[-1, -1] == 3
-
-
-def test_letters_are_those_of_the_views_in_napari():
-    for plane, other in zip(PLANES, shown_in_napari.PLANES, strict=True):
-        assert (plane.name, plane.axis) == (other.name, other.axis)
-        assert plane.letters == other.letters("radiological")
 
 
 def test_the_box_in_the_picture_holds_what_is_zoomed(volume):
@@ -60,9 +54,9 @@ def test_panels_have_the_proportions_of_the_patient(volume):
 
 def test_the_point_is_the_centre_unless_stated_and_is_told_in_mm(volume):
     assert frame_of(View(), volume).point == (3, 4, 5)
-    assert point_text(volume, (3, 4, 5)) == "R 2.5  A 4.0  S 6.0 mm"
+    assert point_of(volume, (3, 4, 5)) == "R 2.5  A 4.0  S 6.0 mm"
     moved = volume.with_data(volume.data, affine=np.diag([-1.0, -1, 1, 1]))
-    assert point_text(moved, (1, 2, 3)) == "L 3.0  P 2.0  S 1.0 mm"
+    assert point_of(moved, (1, 2, 3)) == "L 3.0  P 2.0  S 1.0 mm"
 
 
 def test_a_point_outside_is_refused(volume):

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_vol2vol.anatomical_planes import PLANES, Plane
 from napari_vol2vol.errors import RunError, SettingsError
 from napari_vol2vol.evaluation.cases import Case
 from napari_vol2vol.evaluation.compare import folder_of
 from napari_vol2vol.evaluation.figure_grid import LEFT, PARTS, TITLE_LINE, Grid
-from napari_vol2vol.evaluation.framing import PLANES, FloatArray, Frame, Plane, frame_of, point_text
+from napari_vol2vol.evaluation.framing import FloatArray, Frame, frame_of, point_of
 from napari_vol2vol.evaluation.rows import Row
 from napari_vol2vol.evaluation.suite import Suite
 from napari_vol2vol.evaluation.suite_entries import View
@@ -135,7 +136,7 @@ def _title(suite: Suite, case: Case, frame: Frame) -> list[str]:
     size = frame.stop[0] - frame.start[0]
     spacing = " × ".join(f"{s:.3g}" for s in case.reference.spacing_mm)
     text = (
-        f"Planes through {point_text(case.reference, frame.point)} (voxel {frame.point}, z, y, x); box of "
+        f"Planes through {point_of(case.reference, frame.point)} (voxel {frame.point}, z, y, x); box of "
         f"{size} voxels at {frame.start}; voxels of {spacing} mm. Radiological: the patient's right is on "
         "the left. Grey from 0 to 1, the 99.5th percentile of the reference. AI-generated, not for diagnosis."
     )
@@ -166,7 +167,7 @@ def _letters(axes: Axes, plane: Plane) -> None:
     from matplotlib.patheffects import withStroke
 
     places = {"left": (0.03, 0.5), "right": (0.97, 0.5), "top": (0.5, 0.97), "bottom": (0.5, 0.03)}
-    for edge, letter in plane.letters.items():
+    for edge, letter in plane.letters().items():
         x, y = places[edge]
         axes.text(
             x, y, letter, transform=axes.transAxes, color=ACCENT, size=8, weight="bold",

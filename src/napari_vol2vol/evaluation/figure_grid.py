@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from napari_vol2vol.evaluation.framing import PLANES, Frame, Plane
+from napari_vol2vol.anatomical_planes import PLANES, Plane
+from napari_vol2vol.evaluation.framing import Frame
 
 COLUMN, GAP, PLANE_GAP, LEFT, RIGHT, BOTTOM = 1.55, 0.04, 0.16, 0.42, 0.1, 0.1  # inches
 TITLE_LINE, HEADING = 0.2, 0.42

@@ -11,33 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_vol2vol.anatomical_planes import Plane, point_text
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.evaluation.suite_entries import Triple, View
 from napari_vol2vol.volume import Volume
 
 FloatArray = NDArray[np.float32]
-#: (letter towards which the axis grows, letter it comes from) for z, y, x in canonical orientation.
-AXIS_LETTERS = (("S", "I"), ("A", "P"), ("R", "L"))
-
-
-@dataclass(frozen=True)
-class Plane:
-    """A plane across array axis ``axis``; in the picture ``vertical`` grows up, ``horizontal`` leftwards."""
-
-    name: str
-    axis: int
-    vertical: int
-    horizontal: int
-
-    @property
-    def letters(self) -> dict[str, str]:
-        """The anatomical letters at the ``left``, ``right``, ``top`` and ``bottom`` edge."""
-        left, right = AXIS_LETTERS[self.horizontal]
-        top, bottom = AXIS_LETTERS[self.vertical]
-        return {"left": left, "right": right, "top": top, "bottom": bottom}
-
-
-PLANES = (Plane("axial", 0, 1, 2), Plane("coronal", 1, 0, 2), Plane("sagittal", 2, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -104,10 +83,7 @@ def frame_of(view: View, volume: Volume) -> Frame:
     return Frame(shape, volume.spacing_mm, point, (a, b, c), (a + size[0], b + size[1], c + size[2]))
 
 
-def point_text(volume: Volume, point: Triple) -> str:
+def point_of(volume: Volume, point: Triple) -> str:
     """Return a voxel (z, y, x) with its position in mm: ``R 3.0  P 12.5  S 40.0 mm``."""
-    right, anterior, superior = (volume.affine @ [*point[::-1], 1])[:3]
-    parts = []
-    for value, (high, low) in zip((right, anterior, superior), AXIS_LETTERS[::-1], strict=True):
-        parts.append(f"{high if value >= 0 else low} {abs(value):.1f}")
-    return "  ".join(parts) + " mm"
+    x, y, z = (volume.affine @ [*point[::-1], 1])[:3]
+    return point_text((float(z), float(y), float(x)))

@@ -9,10 +9,10 @@ from qtpy.QtCore import QPoint, QPointF, QSize, Signal
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_vol2vol.anatomical_planes import Convention, Plane, position_text
 from napari_vol2vol.ui.crosshair import Crosshair, World
 from napari_vol2vol.ui.mirror import LayerMirror
 from napari_vol2vol.ui.plane_overlay import PlaneOverlay
-from napari_vol2vol.ui.planes import Convention, Plane, position_text
 
 FIT_MARGIN = 0.09
 ZOOM_RANGE = (0.02, 400.0)

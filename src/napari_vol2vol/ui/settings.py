@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_vol2vol.ui.planes import CONVENTIONS, Convention
+from napari_vol2vol.anatomical_planes import CONVENTIONS, Convention
 
 PLUGIN = "napari-vol2vol"
 

@@ -17,11 +17,11 @@ from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QGridLayout, QLabel, QMainWindow, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_vol2vol.anatomical_planes import AXIAL, CORONAL, PLANES, SAGITTAL, Convention, point_text
 from napari_vol2vol.ui import settings
 from napari_vol2vol.ui.crosshair import Crosshair, World
 from napari_vol2vol.ui.curves_panel import CurvesPanel
 from napari_vol2vol.ui.plane_view import PlaneView
-from napari_vol2vol.ui.planes import AXIAL, CORONAL, PLANES, SAGITTAL, Convention, point_text
 from napari_vol2vol.ui.readout import readout
 from napari_vol2vol.ui.session import session_of
 from napari_vol2vol.ui.views_bar import ViewsBar

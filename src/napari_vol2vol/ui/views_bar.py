@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 from superqt import QElidingLabel
 
-from napari_vol2vol.ui.planes import Convention
+from napari_vol2vol.anatomical_planes import Convention
 
 
 class ViewsBar(QWidget):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_vol2vol.ui.planes import AXIAL, CORONAL, SAGITTAL, point_text, position_text
+from napari_vol2vol.anatomical_planes import AXIAL, CORONAL, SAGITTAL, point_text, position_text
 
 
 @pytest.mark.parametrize("plane", [AXIAL, CORONAL])

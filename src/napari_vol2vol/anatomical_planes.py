@@ -37,7 +37,7 @@ class Plane:
         """Return napari's ``camera.orientation2d``: superior (anterior in axial slices) up."""
         return "up", "right" if self.grows_right(convention) else "left"
 
-    def letters(self, convention: Convention) -> dict[str, str]:
+    def letters(self, convention: Convention = "radiological") -> dict[str, str]:
         """Return the anatomical letters at the ``left``, ``right``, ``top`` and ``bottom`` edge."""
         high, low = AXIS_LETTERS[self.horizontal]
         left, right = (low, high) if self.grows_right(convention) else (high, low)
