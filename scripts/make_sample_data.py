@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Make sample_data/ from colin27 (`scripts/fetch_volumes.py colin27`): the head, a block, its 4x low twin.
 
+And the centre of a procedural head with a lesion, in T1ce, FLAIR and 4x low FLAIR.
+
 make_sample_data.py COLIN27.nii.gz [SAMPLE_DATA_FOLDER]
 """
 
@@ -8,11 +10,34 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
+
 from napari_vol2vol.evaluation.super_resolution_table import central_block
 from napari_vol2vol.io import read_volume, write_volume
+from napari_vol2vol.phantoms.brain import Contrast, make_anatomy, paint
 from napari_vol2vol.tasks import get_task
+from napari_vol2vol.volume import Volume
 
 SIZE = 96
+HEAD_SEED = 930001
+HEAD_SHAPE = (160, 192, 160)
+LEVELS = 1000
+
+
+def write_procedural(target: Path) -> None:
+    """Write the procedural head: one anatomy, two contrasts, whole numbers up to about 1000."""
+    anatomy = make_anatomy(HEAD_SEED, HEAD_SHAPE, lesion=True)
+    contrasts: tuple[Contrast, ...] = ("T1ce", "FLAIR")
+    for contrast in contrasts:
+        array = np.round(LEVELS * paint(anatomy, contrast, HEAD_SEED)).astype(np.float32)
+        head = Volume.from_array(array, modality=contrast, name=f"procedural_{contrast}")
+        block = central_block(head, SIZE, scaled=False)
+        image = nib.Nifti1Image(block.data.T.astype(np.int16), block.affine)
+        image.header.set_xyzt_units("mm")
+        nib.save(image, target / f"procedural_{contrast}.nii.gz")
+    low = get_task("super-resolution").degrade(block)
+    write_volume(low, target / "procedural_FLAIR_low.nii.gz", overwrite=True)
 
 
 def main(source: str, folder: str = "sample_data") -> None:
@@ -24,6 +49,7 @@ def main(source: str, folder: str = "sample_data") -> None:
     write_volume(block, target / "colin27_T1w_block.nii.gz", overwrite=True)
     low = get_task("super-resolution").degrade(block)
     write_volume(low, target / "colin27_T1w_block_low.nii.gz", overwrite=True)
+    write_procedural(target)
 
 
 if __name__ == "__main__":

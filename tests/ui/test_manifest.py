@@ -8,6 +8,7 @@ from npe2 import PluginManifest
 import napari_vol2vol
 from napari_vol2vol.errors import VolumeError
 from napari_vol2vol.ui import sample_data, settings
+from napari_vol2vol.volume import Volume
 
 MANIFEST = Path(napari_vol2vol.__file__).parent / "napari.yaml"
 
@@ -67,6 +68,22 @@ def test_a_missing_sample_says_what_there_is(monkeypatch, tmp_path):
     (tmp_path / "other.nii.gz").touch()
     with pytest.raises(VolumeError, match=r"which holds other\.nii\.gz"):
         sample_data.brain_low()
+
+
+def test_the_procedural_sample_brings_both_inputs_and_the_truth_with_their_modalities():
+    volumes = {
+        keywords["name"]: Volume.from_layer(
+            data, keywords["scale"], keywords["translate"], keywords["metadata"]
+        )
+        for data, keywords, _ in sample_data.procedural_head()
+    }
+    assert {name: volume.modality for name, volume in volumes.items()} == {
+        "T1ce": "T1ce",
+        "FLAIR low": "FLAIR",
+        "FLAIR reference": "FLAIR",
+    }
+    assert volumes["FLAIR low"].shape == (24, 24, 24)
+    assert volumes["T1ce"].shape == volumes["FLAIR reference"].shape == (96, 96, 96)
 
 
 def test_importing_the_docks_does_not_import_torch():

@@ -51,3 +51,9 @@ def brain_reference() -> list[LayerData]:
 def whole_head() -> list[LayerData]:
     """Return a whole head at 1 mm; the *Simulate* box makes an input from it."""
     return open_sample("colin27_T1w.nii.gz", "T1 head")
+
+
+def procedural_head() -> list[LayerData]:
+    """Return a procedural head with a lesion: T1ce, low FLAIR, and the FLAIR that both should lead to."""
+    names = {"T1ce": "T1ce", "FLAIR_low": "FLAIR low", "FLAIR": "FLAIR reference"}
+    return [layer for file, name in names.items() for layer in open_sample(f"procedural_{file}.nii.gz", name)]
