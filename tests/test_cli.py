@@ -175,7 +175,7 @@ def test_systems_name_their_bundles(tiny_bundles):
     assert all(row["tasks"] for row in rows.values())
     assert rows["smooth-inverse"]["tasks"] == ["super-resolution", "multi-contrast-super-resolution"]
     assert rows["identity"]["tasks"] == ["modality-translation"]
-    assert "not needed" in vol2vol("systems").stdout
+    assert "needs none" in vol2vol("systems").stdout
 
 
 def test_a_dry_run_stays_out_of_the_folder_of_the_real_run(tmp_path):

@@ -1,15 +1,9 @@
-from importlib import resources
-
 import pytest
 
-from napari_vol2vol.training.recipe import load_recipe
+from napari_vol2vol.training.recipe import load_recipe, shipped_recipes
 from napari_vol2vol.training.run import train
 
-SHIPPED = sorted(
-    f.name[:-5]
-    for f in (resources.files("napari_vol2vol.training") / "recipes").iterdir()
-    if f.name.endswith(".yaml")
-)
+SHIPPED = shipped_recipes()
 
 
 def builds_on(recipe):

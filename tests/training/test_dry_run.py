@@ -1,7 +1,6 @@
 import csv
 import json
 from dataclasses import replace
-from importlib import resources
 
 import numpy as np
 import pytest
@@ -12,15 +11,11 @@ from napari_vol2vol.bundles.library import inputs_of
 from napari_vol2vol.engine import Translation, output_of, translate
 from napari_vol2vol.errors import BundleError, SettingsError
 from napari_vol2vol.training.export import MAX_BYTES, export_bundle
-from napari_vol2vol.training.recipe import load_recipe
+from napari_vol2vol.training.recipe import load_recipe, shipped_recipes
 from napari_vol2vol.training.run import find_volumes, train
 from napari_vol2vol.volume import Volume
 
-SHIPPED = sorted(
-    f.name[:-5]
-    for f in (resources.files("napari_vol2vol.training") / "recipes").iterdir()
-    if f.name.endswith(".yaml")
-)
+SHIPPED = shipped_recipes()
 
 
 def low(modality):

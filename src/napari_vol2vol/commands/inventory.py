@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from napari_vol2vol.errors import SettingsError
 
@@ -21,27 +21,48 @@ from napari_vol2vol.commands.terminal import (
 
 
 def systems(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List systems, the tasks they serve and the bundles that are installed for them."""
+    """List systems, the tasks they serve, the bundles that are installed, the recipes that make others."""
     from napari_vol2vol.bundles import list_bundles
     from napari_vol2vol.systems import SYSTEMS
     from napari_vol2vol.tasks import TASKS
 
-    rows = [
+    recipes = _recipes_by_system()
+    rows: list[dict[str, Any]] = [
         {
             "name": info.name, "title": info.title, "description": info.description,
             "tasks": [t.name for t in TASKS.values() if info.name in t.systems],
             "bundles": [c.name for c in list_bundles(system=info.name)] if info.needs_bundle else None,
+            "recipes": recipes.get(info.name, []),
         }
         for info in SYSTEMS.values()
     ]  # fmt: skip
     if as_json:
         print_json(rows)
         return
-    table = Table("system", "tasks", "bundles", "what")
+    table = Table(Column("system", no_wrap=True), Column("tasks", overflow="fold"), show_lines=True)
+    table.add_column("bundles", overflow="fold")
     for row in rows:
-        installed = "not needed" if row["bundles"] is None else ", ".join(row["bundles"]) or "none installed"
-        table.add_row(str(row["name"]), ", ".join(row["tasks"] or []), installed, str(row["description"]))
+        name = f"[bold]{row['name']}[/bold]"
+        table.add_row(name, "\n".join(row["tasks"]), f"{_bundles_text(row)}\n[dim]{row['description']}[/dim]")
     out.print(table)
+
+
+def _bundles_text(row: dict[str, Any]) -> str:
+    if row["bundles"] is None:
+        return "needs none"
+    if row["bundles"]:
+        return ", ".join(row["bundles"])
+    return f"none installed; vol2vol train {' | '.join(row['recipes']) or 'a recipe of your own'}"
+
+
+def _recipes_by_system() -> dict[str, list[str]]:
+    from napari_vol2vol.training.recipe import load_recipe, shipped_recipes
+
+    found: dict[str, list[str]] = {}
+    for name in shipped_recipes():
+        for system in load_recipe(name).systems:
+            found.setdefault(system, []).append(name)
+    return found
 
 
 def list_all(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:

@@ -15,9 +15,12 @@ from napari_vol2vol.training.pool import PoolSettings
 from napari_vol2vol.training.trainer import LoopSettings
 
 #: Kinds of network a recipe can train: 2D planes, 3D fusion, 3D regression, 3D diffusion, 2D planes of a
-#: Schroedinger bridge, 2D regression, 2D and 3D conditional GAN.
-STAGES = ("planes", "fusion", "regression", "volume", "bridge", "regression-2d", "gan-2d", "gan-3d")
+#: Schroedinger bridge, 2D regression, 2D and 3D conditional GAN, 3D segmentation.
+STAGES = (
+    "planes", "fusion", "regression", "volume", "bridge", "regression-2d", "gan-2d", "gan-3d", "segmentation",
+)  # fmt: skip
 Section = TypeVar("Section")
+_FOLDER = resources.files("napari_vol2vol.training") / "recipes"
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,11 @@ def _section(kind: type[Section], values: Mapping[str, Any], where: str) -> Sect
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
+def shipped_recipes() -> tuple[str, ...]:
+    """Return the names of the recipes in this package."""
+    return tuple(sorted(f.name[:-5] for f in _FOLDER.iterdir() if f.name.endswith(".yaml")))
+
+
 def load_recipe(name_or_path: str | Path) -> Recipe:
     """Read a recipe by the name of a shipped one or from a YAML file.
 
@@ -145,13 +153,11 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     """
     path = Path(name_or_path)
     if path.suffix not in {".yaml", ".yml"}:
-        folder = resources.files("napari_vol2vol.training") / "recipes"
-        shipped = sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml"))
-        if str(name_or_path) not in shipped:
+        if str(name_or_path) not in (shipped := shipped_recipes()):
             raise SettingsError(
                 f"recipe: found {str(name_or_path)!r}, shipped are {', '.join(shipped)} (or a .yaml file)"
             )
-        text = (folder / f"{name_or_path}.yaml").read_text()
+        text = (_FOLDER / f"{name_or_path}.yaml").read_text()
     elif path.exists():
         text = path.read_text()
     else:
