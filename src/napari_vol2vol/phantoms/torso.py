@@ -17,8 +17,9 @@ Mask = NDArray[np.bool_]
 #: What the voxels of a torso are, by their value; later ones lie over earlier ones.
 LABELS = (
     "air", "table", "skin", "fat", "muscle", "visceral fat", "bowel", "bowel gas", "stomach", "liver",
-    "gallbladder", "spleen", "pancreas", "kidney cortex", "kidney medulla", "lung", "heart muscle",
-    "disc", "trabecular bone", "cortical bone", "vein", "portal vein", "renal vein", "heart chamber", "artery", "aorta",
+    "gallbladder", "spleen", "pancreas", "kidney cortex", "kidney medulla", "lung", "heart muscle", "disc",
+    "trabecular bone", "cortical bone", "vein", "portal vein", "renal vein", "heart chamber", "artery",
+    "aorta",
 )  # fmt: skip
 #: Where the middle of the vertebrae lies, in shares of the way from the middle to the back.
 SPINE = -0.45
@@ -88,7 +89,7 @@ class _Builder:
 
         def within(inset: float) -> Mask:
             scale = 1 - inset / self.half_depth
-            return depth < scale**2.3
+            return np.asarray(depth < scale**2.3)
 
         nz, ny, _ = self.space.shape
         flat_y = (np.arange(ny) - (ny - 1) / 2) * self.space.spacing_mm[1]
@@ -226,7 +227,7 @@ class _Builder:
             (celiac + 15, 12, 62 * size), (celiac + 25, 8, 90 * size),
         ]  # fmt: skip
         self.lay("portal vein", self.space.tube(portal, 6.5, 3.0))
-        branches = {
+        branches: dict[str, list[Point]] = {
             "spleen": [start, fork, (celiac + 8, front, -55 * size), (celiac + 12, -38 * size, -88 * size)],
             "liver": [start, fork, (celiac + 4, front + 26, 30 * size), (celiac + 22, 14, 70 * size)],
             "mesentery": [

@@ -63,7 +63,8 @@ class Space:
         for grid in grids:
             grid += amplitude_mm * smooth_field(rng, shape, spacing_mm, 90.0)
             grid += 0.25 * amplitude_mm * smooth_field(rng, shape, spacing_mm, 35.0)
-        return cls(*(np.asarray(g, np.float32) for g in grids), spacing_mm)
+        z, y, x = (np.asarray(g, np.float32) for g in grids)
+        return cls(z, y, x, spacing_mm)
 
     @property
     def shape(self) -> tuple[int, int, int]:
