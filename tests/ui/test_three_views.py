@@ -10,6 +10,7 @@ from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
 
 from napari_vol2vol.ui.three_views import ThreeViews
+from napari_vol2vol.volume import METADATA_KEY
 
 BLOB_MM = (20.0, 25.0, 30.0)
 
@@ -213,3 +214,33 @@ def test_new_data_reaches_all_planes(shown):
     process(50)
     for view in shown.planes.values():
         assert grab(view).max() < 50
+
+
+@pytest.fixture
+def shown_ct(shown):
+    before = dict(shown.layer.metadata)
+    shown.layer.metadata = {METADATA_KEY: {**before[METADATA_KEY], "units": "HU"}}
+    yield shown
+    shown.layer.metadata = before
+
+
+def test_a_ct_window_is_chosen_from_the_menu_and_named_there(shown_ct):
+    shown = shown_ct
+    shown.set_ct_window("lung")
+    assert list(shown.layer.contrast_limits) == [-1350, 150]
+    assert shown.bar._ct_window.currentText().startswith("Lung")
+    for view in shown.planes.values():
+        assert view.overlay.captions["bottom-left"] == "W 1500  L -600"
+    overlay = shown.planes["axial"].overlay
+    drag(overlay, Qt.MouseButton.RightButton, QPoint(100, 100), QPoint(160, 100))
+    assert shown.bar._ct_window.currentText() == "CT window"
+
+
+def test_other_layers_have_no_menu_of_ct_windows(shown):
+    shown._show_window()
+    assert shown.bar._ct_window.isHidden()
+
+
+def test_a_layer_in_hounsfield_units_has_the_menu(shown_ct):
+    shown_ct._show_window()
+    assert not shown_ct.bar._ct_window.isHidden()

@@ -18,6 +18,7 @@ from qtpy.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QGridLayout, QLabel, QMainWindow, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_vol2vol.anatomical_planes import AXIAL, CORONAL, PLANES, SAGITTAL, Convention, point_text
+from napari_vol2vol.ct_windows import CT_WINDOWS
 from napari_vol2vol.ui import settings
 from napari_vol2vol.ui.crosshair import Crosshair, World
 from napari_vol2vol.ui.curves_panel import CurvesPanel
@@ -32,7 +33,7 @@ from napari_vol2vol.ui.window_layout import (
     set_main_canvas_visible,
     set_role,
 )
-from napari_vol2vol.ui.window_level import dragged_limits, window_text, windowed_layer
+from napari_vol2vol.ui.window_level import dragged_limits, is_ct, window_text, windowed_layer
 
 if TYPE_CHECKING:
     import napari
@@ -109,6 +110,7 @@ class ThreeViews(QWidget):
         self.bar.convention_changed.connect(self.set_convention)
         self.bar.reset_asked.connect(self.reset)
         self.bar.canvas_toggled.connect(self._on_canvas_toggled)
+        self.bar.ct_window_chosen.connect(self.set_ct_window)
         self.viewer.layers.events.inserted.connect(self._on_layers)
         self.viewer.layers.events.removed.connect(self._on_layers)
         self.viewer.layers.selection.events.active.connect(self._show_window)
@@ -124,6 +126,13 @@ class ThreeViews(QWidget):
         self.bar.show_convention(convention)
         for view in self.planes.values():
             view.set_convention(convention)
+
+    def set_ct_window(self, name: str) -> None:
+        """Show the seen layer in one of `CT_WINDOWS`; layers that share its window follow."""
+        layer = windowed_layer(self.viewer)
+        if layer is not None:
+            layer.contrast_limits = CT_WINDOWS[name].limits
+            self._show_window()
 
     def enlarge(self, name: str | None) -> None:
         """Show one panel alone (``"axial"`` ...), or all four with None."""
@@ -250,6 +259,7 @@ class ThreeViews(QWidget):
     def _show_window(self, event: object = None) -> None:
         layer = windowed_layer(self.viewer)
         text = window_text(layer.contrast_limits) if layer is not None else ""
+        self.bar.show_ct_window(tuple(layer.contrast_limits) if layer is not None and is_ct(layer) else None)
         for name in (AXIAL.name, CORONAL.name, SAGITTAL.name):
             self.planes[name].set_caption("bottom-left", text)
 

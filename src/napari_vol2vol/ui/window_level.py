@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
+
+from napari_vol2vol.volume import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -22,6 +25,12 @@ def windowed_layer(viewer: ViewerModel) -> Image | None:
         if isinstance(layer, Image) and layer.visible and not layer.rgb:
             return layer
     return None
+
+
+def is_ct(layer: Image) -> bool:
+    """Return whether the values of a layer are Hounsfield units, as its volume says."""
+    remembered = layer.metadata.get(METADATA_KEY)
+    return isinstance(remembered, Mapping) and remembered.get("units") == "HU"
 
 
 def dragged_limits(limits: tuple[float, float], right_px: float, down_px: float) -> tuple[float, float]:
