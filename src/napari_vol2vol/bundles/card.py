@@ -111,6 +111,6 @@ def check_fit(card: BundleCard, volume: Volume) -> list[str]:
         warnings.append(f"modality unknown; the bundle was trained on {', '.join(card.modality)}")
     elif volume.modality not in card.modality:
         warnings.append(f"modality {volume.modality}: the bundle was trained on {', '.join(card.modality)}")
-    if float(volume.data.min()) < -0.05 * max(float(volume.data.max()), 1e-30):
+    if "CT" not in card.modality and float(volume.data.min()) < -0.05 * max(float(volume.data.max()), 1e-30):
         warnings.append("negative intensities: the bundle was trained on magnitude images (0 and above)")
     return warnings

@@ -15,12 +15,20 @@ from napari_vol2vol.errors import BundleError
 from napari_vol2vol.networks.blocks import channels_last
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.monai_unet import FAMILY, MonaiUNet, MonaiUNetConfig, NetworkConfig
+from napari_vol2vol.networks.segresnet import FAMILY as SEGRESNET
+from napari_vol2vol.networks.segresnet import SegResNet, SegResNetConfig
+from napari_vol2vol.networks.time_resnet import FAMILY as TIME_RESNET
+from napari_vol2vol.networks.time_resnet import TimeResNet, TimeResNetConfig
 from napari_vol2vol.networks.unet import UNet, UNetConfig
 
-#: The kinds of network a card may describe; a card that names no family means this project's own U-Net.
+#: The kinds of network that translate; a card that names no family means this project's own U-Net.
 OWN_FAMILY = "unet"
-_FAMILIES: dict[str, type[NetworkConfig]] = {OWN_FAMILY: UNetConfig, FAMILY: MonaiUNetConfig}
-Config = TypeVar("Config", UNetConfig, MonaiUNetConfig)
+_FAMILIES: dict[str, type[NetworkConfig]] = {
+    OWN_FAMILY: UNetConfig,
+    FAMILY: MonaiUNetConfig,
+    TIME_RESNET: TimeResNetConfig,
+}
+Config = TypeVar("Config", UNetConfig, MonaiUNetConfig, TimeResNetConfig)
 
 
 def config_from_card(values: dict[str, Any]) -> NetworkConfig:
@@ -34,12 +42,13 @@ def config_from_card(values: dict[str, Any]) -> NetworkConfig:
     family = values.get("family", OWN_FAMILY)
     if family not in _FAMILIES:
         raise BundleError(f"network family: found {family!r}, accepted are {', '.join(_FAMILIES)}")
-    kind = _FAMILIES[family]
+    return _FAMILIES[family](**_fitting(_FAMILIES[family], values))
+
+
+def _fitting(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values that are fields of a configuration, lists as tuples."""
     known = {f.name for f in fields(kind)}
-    fitting: dict[str, Any] = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known
-    }
-    return kind(**fitting)
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
 
 
 def _config(card: BundleCard, kind: type[Config]) -> Config:
@@ -85,3 +94,29 @@ def load_monai_unet(card: BundleCard, device: torch.device) -> MonaiUNet:
     network = MonaiUNet(_config(card, MonaiUNetConfig))
     _load(card, network, device)
     return channels_last(network, network.config.dims)
+
+
+def load_time_resnet(card: BundleCard, device: torch.device) -> TimeResNet:
+    """Return the trained velocity network of a bundle, in evaluation mode, channels last."""
+    network = TimeResNet(_config(card, TimeResNetConfig))
+    _load(card, network, device)
+    return channels_last(network, network.config.dims)
+
+
+def load_segresnet(card: BundleCard, device: torch.device) -> SegResNet:
+    """Return the trained segmentation network of a bundle, in evaluation mode, channels last.
+
+    Raises
+    ------
+    BundleError
+        If the bundle holds another kind of network, or its card names no regions.
+    """
+    family = card.network.get("family", OWN_FAMILY)
+    if family != SEGRESNET or not card.network.get("regions"):
+        raise BundleError(
+            f"bundle {card.name}: found a network of family {family!r}, accepted is {SEGRESNET!r} with its "
+            "regions: a network that segments"
+        )
+    network = SegResNet(SegResNetConfig(**_fitting(SegResNetConfig, card.network)))
+    _load(card, network, device)
+    return channels_last(network, 3)
