@@ -174,7 +174,7 @@ def test_systems_name_their_bundles(tiny_bundles):
     assert rows["trilinear"]["bundles"] is None
     assert all(row["tasks"] for row in rows.values())
     assert rows["smooth-inverse"]["tasks"] == ["super-resolution", "multi-contrast-super-resolution"]
-    assert rows["identity"]["tasks"] == ["modality-translation"]
+    assert rows["identity"]["tasks"] == ["modality-translation", "contrast-removal", "contrast-addition"]
     assert "needs none" in vol2vol("systems").stdout
 
 

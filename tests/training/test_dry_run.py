@@ -4,12 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from napari_vol2vol.bundles import verify_bundle
 from napari_vol2vol.bundles.card import read_card
 from napari_vol2vol.bundles.library import inputs_of
+from napari_vol2vol.bundles.weights import load_segresnet
 from napari_vol2vol.engine import Translation, output_of, translate
 from napari_vol2vol.errors import BundleError, SettingsError
+from napari_vol2vol.phantoms.brain import REGIONS
+from napari_vol2vol.tasks.segmentation import segment
 from napari_vol2vol.training.export import MAX_BYTES, export_bundle
 from napari_vol2vol.training.recipe import load_recipe, shipped_recipes
 from napari_vol2vol.training.run import find_volumes, train
@@ -32,6 +36,13 @@ def test_the_dry_run_of_every_shipped_recipe_writes_a_bundle_that_the_engine_run
     wanted = {n: replace(fine, modality=n) for n in inputs_of(card) if n != "base"}
     if card.task == "modality-translation":
         source = wanted.pop(card.inputs[0])
+    if card.task == "segmentation":  # no translation: the evaluation runs it
+        labels = segment(load_segresnet(card, torch.device("cpu")), card.inputs, wanted)
+        assert labels.shape == (16, 16, 16)
+        assert labels.max() < len(card.network["regions"])
+        return
+    if card.modality == ("CT",):
+        pytest.skip("flows are run in test_flow.py")
     for system in card.systems:
         request = Translation(card.task, system, bundle=str(card.path), steps=1, precision="float32")
         *_, done = translate(request, source, conditions=wanted)
@@ -55,6 +66,13 @@ def test_the_card_of_fusion_names_the_plane_weights_it_was_trained_on(dry_runs):
     assert fusion.requires == {planes.name: planes.weights["model.safetensors"]}
     assert fusion.network["feature_scales"] == [2, 4]
     assert fusion.diffusion["scale"] == planes.diffusion["scale"]
+
+
+def test_the_segmentation_bundle_names_its_regions_and_stays_under_four_mib(dry_runs):
+    card = read_card(dry_runs / "brain-regions" / "brain-regions")
+    assert tuple(card.network["regions"]) == REGIONS
+    assert all(region in card.title for region in REGIONS)
+    assert (card.path / "model.safetensors").stat().st_size < 4 * 2**20
 
 
 def test_a_card_says_what_it_was_trained_on(dry_runs):

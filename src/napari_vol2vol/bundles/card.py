@@ -24,7 +24,7 @@ class BundleCard:
     sha256. ``inputs`` names the conditions of the networks in channel order (a modality, or ``base``: the
     smooth inverse of the measurement), ``target`` the modality of the result. ``branches`` lists (bundle,
     plane) of an ensemble; empty: every plane of the one required bundle. ``validation`` holds the last
-    figures of training in dB.
+    figures of training: PSNR in dB, Dice, or MAE in HU, as their names say.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,11 +111,22 @@ def verify(
         if figures:
             from napari_vol2vol.training.revalidation import revalidate
 
-            found = ", ".join(f"{key} {value:.2f} dB" for key, value in revalidate(card, volumes).items())
-            kept = ", ".join(f"{key} {value:.2f} dB" for key, value in card.validation.items()) or "none"
+            found = _figures_text(revalidate(card, volumes))
+            kept = _figures_text(card.validation) or "none"
             out.print(f"  validation: {found} (card: {kept})", highlight=False)
 
 
 def path_of(name: str) -> None:
     """Print the folder of a bundle."""
     sys.stdout.write(f"{_card(name).path}\n")
+
+
+def _figures_text(figures: Mapping[str, float]) -> str:
+    """Return validation figures with their units: Dice has none, errors are in HU, all others in dB."""
+
+    def text(key: str, value: float) -> str:
+        if key.startswith("dice"):
+            return f"{key} {value:.3f}"
+        return f"{key} {value:.1f}" if "hu" in key.split() else f"{key} {value:.2f} dB"
+
+    return ", ".join(text(key, value) for key, value in figures.items())

@@ -96,6 +96,8 @@ class SamplingRun:
         self.emit(Preparing("reading weights" if card is not None else "preparing"))
         for warning in check_fit(card, self.job.source) if card is not None else []:
             self._notice(warning)
+        for remark in self.task.remarks(self.job.source):
+            self._notice(remark)
         job = self.job
         measurement = self.task.prepare(job.source, job.factor, job.multiple, job.inputs, job.conditions)
         try:

@@ -49,6 +49,11 @@ class TimeResNetConfig:
         """Number of plane labels: none, the paper's network sees axial slices alone."""
         return 0
 
+    @property
+    def inject_channels(self) -> tuple[int, ...]:
+        """Widths of features of other networks: it takes none."""
+        return ()
+
 
 class TimeBlock(nn.Module):
     """Residual block; each SiLU's output h becomes ``A * h + B``, A and B linear in the time embedding."""

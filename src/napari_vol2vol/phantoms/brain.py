@@ -21,6 +21,8 @@ FloatArray = NDArray[np.float32]
 Contrast = Literal["T1w", "T1ce", "T2w", "FLAIR"]
 
 TISSUES = ("csf", "gm", "wm", "bone", "soft", "fat")
+#: What `label_map` tells apart, by the value of its voxels; all that is not brain is background.
+REGIONS = ("background", "CSF", "GM", "WM", "lesion core", "enhancing rim", "oedema")
 
 # Mean intensity per tissue, 0 to 1, then lesion core, enhancing rim and oedema; ordered as at 3 T.
 _INTENSITIES: dict[str, dict[str, float]] = {
@@ -132,6 +134,22 @@ def make_anatomy(
         for s in (0.7, 1.5, 3.0)
     )
     return Anatomy(tissues.astype(np.float32), core, rim, oedema, np.asarray(texture, np.float32))
+
+
+def label_map(anatomy: Anatomy) -> NDArray[np.uint8]:
+    """Return the region `(z, y, x)` that fills most of each voxel, as its index in `REGIONS`.
+
+    Lesions cover the tissues as `paint` lays them on: core over rim over oedema. Draws no random numbers.
+    """
+    left = np.ones(anatomy.core.shape, np.float32)
+    lesions = []
+    for share in (anatomy.core, anatomy.rim, anatomy.oedema):
+        lesions.append(left * share)
+        left = left * (1 - share)
+    brain = anatomy.tissues[:3]
+    outside = np.clip(1 - brain.sum(0), 0, 1)  # skull, skin and air
+    shares = np.stack([left * outside, *(left * brain), *lesions])
+    return np.asarray(shares.argmax(0), np.uint8)
 
 
 def paint(anatomy: Anatomy, contrast: Contrast, seed: int, *, noise: float | None = None) -> FloatArray:

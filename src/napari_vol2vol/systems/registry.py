@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 DIFFUSION_SOLVERS = ("ddim", "ddpm", "dpmpp_2m")
 BRIDGE_SOLVERS = ("i2sb-posterior", "i2sb-ode")
+FLOW_SOLVERS = ("rk2", "euler", "midpoint", "rk3", "rk4", "adams")
 #: What a request may name; ``auto`` is the first solver of its system.
-SOLVERS = ("auto", *DIFFUSION_SOLVERS, *BRIDGE_SOLVERS)
+SOLVERS = ("auto", *DIFFUSION_SOLVERS, *BRIDGE_SOLVERS, *FLOW_SOLVERS)
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,14 @@ _ALL = (
     SystemInfo(
         "i2sb", "I2SB", "i2sb", "a Schroedinger bridge from the source, plane models averaged at every step",
         solvers=BRIDGE_SOLVERS, seedless=("i2sb-ode",),
+    ),
+    SystemInfo(
+        "mfm", "Medical Flow Matching", "mfm", "a flow from one phase of CT to the other, axial slices",
+        default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS,
+    ),
+    SystemInfo(
+        "mfm-planes", "Flow matching of planes", "mfm_planes", "flows of three planes, averaged at each call",
+        default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS,
     ),
     SystemInfo("unet", "U-Net regression", "regression", "2D, one call a plane: the mean", True, False, 1),
     SystemInfo("pix2pix", "Pix2pix", "regression", "2D, one call a plane: a conditional GAN", True, False, 1),

@@ -92,6 +92,10 @@ class ModalityTranslation:
 
         return replace(source.with_data(data, name=name, units="a.u."), modality=target or None)
 
+    def remarks(self, source: Volume) -> list[str]:
+        """Return nothing: what is odd, the card of the bundle says."""
+        return []
+
     def match(self, reference: Volume) -> Volume:
         """Return the reference scaled so that its own 99.5th percentile is 1000, as the result's is."""
         scale = TOP / intensity_of(reference).scale

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.grid import Grid
+from napari_vol2vol.tasks.contrast_change import ADDITION, REMOVAL
 from napari_vol2vol.tasks.modality_translation import ModalityTranslation
 from napari_vol2vol.tasks.super_resolution import MultiContrastSuperResolution, SuperResolution
 from napari_vol2vol.volume import Volume
@@ -68,9 +69,14 @@ class Task(Protocol):
         """Return a reference in the units of the result."""
         ...
 
+    def remarks(self, source: Volume) -> list[str]:
+        """Return one plain sentence for everything that looks odd about a source for this task."""
+        ...
+
 
 TASKS: dict[str, Task] = {
-    task.name: task for task in (SuperResolution(), ModalityTranslation(), MultiContrastSuperResolution())
+    task.name: task
+    for task in (SuperResolution(), ModalityTranslation(), MultiContrastSuperResolution(), REMOVAL, ADDITION)
 }
 
 

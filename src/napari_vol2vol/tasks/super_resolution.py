@@ -116,6 +116,10 @@ class SuperResolution:
         del target
         return source.with_data(data, affine=self.grid(source, factor).affine, name=name)
 
+    def remarks(self, source: Volume) -> list[str]:
+        """Return nothing: what is odd, the card of the bundle says."""
+        return []
+
     def match(self, reference: Volume) -> Volume:
         """Return the reference in the units of the result: as it is."""
         return reference

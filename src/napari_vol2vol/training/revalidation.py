@@ -9,10 +9,20 @@ import torch
 from torch import nn
 
 from napari_vol2vol.bundles.card import BundleCard
-from napari_vol2vol.bundles.weights import load_fusion, load_monai_unet, load_unet
+from napari_vol2vol.bundles.weights import (
+    load_fusion,
+    load_monai_unet,
+    load_segresnet,
+    load_time_resnet,
+    load_unet,
+)
 from napari_vol2vol.systems.assembly import branches_of, diffused_of
+from napari_vol2vol.training.flow import STAGE as FLOW
+from napari_vol2vol.training.flow import FlowValidation
 from napari_vol2vol.training.recipe import load_recipe
 from napari_vol2vol.training.run import find_volumes, volumes_folder
+from napari_vol2vol.training.segmentation import STAGE as SEGMENTATION
+from napari_vol2vol.training.segmentation_validation import RegionValidation
 from napari_vol2vol.training.stages import load_training_volume
 from napari_vol2vol.training.validation import Validation
 
@@ -21,6 +31,8 @@ Load = Callable[[BundleCard, torch.device], nn.Module]
 
 def revalidate(card: BundleCard, volumes: Path | None = None) -> dict[str, float]:
     """Return the validation figures of a bundle: PSNR in dB of a few-step sample and of the baselines.
+
+    For a network that segments, Dice of its regions; for a flow, MAE in HU.
 
     They differ from the card's by the rounding of the weights to float16 and of the kernels.
 
@@ -35,6 +47,10 @@ def revalidate(card: BundleCard, volumes: Path | None = None) -> dict[str, float
         If no recipe has the bundle's name, or its held-out volume is missing.
     """
     recipe = load_recipe(card.name)
+    if recipe.stage == SEGMENTATION:
+        return RegionValidation(recipe.inputs)(load_segresnet(card, torch.device("cpu")))
+    if recipe.stage == FLOW:
+        return FlowValidation()(load_time_resnet(card, torch.device("cpu")))
     paths = find_volumes(recipe.validate, volumes or volumes_folder())
     cpu = torch.device("cpu")
     load: Load = load_unet

@@ -22,8 +22,12 @@ from napari_vol2vol.systems.assembly import branches_of, diffused_of
 from napari_vol2vol.training.adversarial import AdversarialLoop, AdversarialLoss
 from napari_vol2vol.training.baseline_stages import BASELINES, make_baseline
 from napari_vol2vol.training.export import export_bundle
+from napari_vol2vol.training.flow import STAGE as FLOW
+from napari_vol2vol.training.flow import train_flow
 from napari_vol2vol.training.pool import VolumePool
 from napari_vol2vol.training.recipe import Recipe
+from napari_vol2vol.training.segmentation import STAGE as SEGMENTATION
+from napari_vol2vol.training.segmentation import train_segmentation
 from napari_vol2vol.training.stages import (
     Draw,
     Loss,
@@ -83,6 +87,10 @@ def train(
         If volumes or the plane bundle are missing.
     """
     torch.manual_seed(recipe.seed)
+    if recipe.stage == SEGMENTATION:
+        return train_segmentation(recipe, folder, say=say, cancel=cancel)
+    if recipe.stage == FLOW:
+        return train_flow(recipe, folder, say=say, cancel=cancel)
     data = volumes or volumes_folder()
     real = [load_training_volume(path) for path in find_volumes(recipe.train, data)]
     held_out = [load_training_volume(path) for path in find_volumes(recipe.validate, data)]

@@ -206,7 +206,9 @@ def draw_curves(table: Path, picture: Path) -> None:
     )
     axes.set_yscale("log")
     right = axes.twinx()
-    right.set_ylabel("validation PSNR / dB")
+    kinds = {"dice": "validation Dice", "mae": "validation MAE / HU", "source": "validation MAE / HU"}
+    named = [kinds.get(r["figure"].split()[0]) for r in rows if r["figure"]]
+    right.set_ylabel(next((n for n in named if n), "validation PSNR / dB"))
     for name in sorted({r["figure"] for r in rows} - {""}):
         mine = [r for r in rows if r["figure"] == name]
         right.plot([int(r["step"]) for r in mine], [float(r["value"]) for r in mine], marker=".", label=name)

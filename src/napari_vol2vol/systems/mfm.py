@@ -1,0 +1,59 @@
+"""Medical Flow Matching: a velocity field carries a CT from one phase to the other, slice by slice.
+
+One network serves both directions (3.2): the card of contrast addition requires the weights of removal. The
+paper's system is axial; averaging the velocities of perpendicular planes at every call, as TPDM and TOSM
+average diffusion models, is this project's (`systems.mfm_planes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from napari_vol2vol.bundles.library import required_bundles
+from napari_vol2vol.bundles.weights import load_time_resnet
+from napari_vol2vol.errors import BundleError
+from napari_vol2vol.sampling.flow import FLOW_SAMPLERS, linear_path, reversed_in_time
+from napari_vol2vol.sampling.planes import Plane, apply_plane
+from napari_vol2vol.systems.assembly import Assembly, Context, planes_of
+
+#: What lies at t = 0 and at t = 1 of the flow, as the targets of bundles.
+NATIVE, ARTERIAL = "native", "arterial"
+
+
+def build(context: Context) -> Assembly:
+    """Assemble the axial flow, or that of ``Context.plane``."""
+    available = planes_of(context)
+    if context.plane is None and "axial" not in available:
+        raise BundleError(f"bundle {context.bundle().name}: found planes {available}, mfm needs axial")
+    return flow_along(context, ["axial"] if context.plane is None else available)
+
+
+def flow_along(context: Context, planes: Sequence[Plane]) -> Assembly:
+    """Assemble dx/dt = mean_p f_p(x_t, t) (eq. 3), from the source at t = 1 to the result at t = 0.
+
+    Raises
+    ------
+    BundleError
+        If the bundle's target is neither end of the flow.
+    """
+    card = context.bundle()
+    if card.target not in (NATIVE, ARTERIAL):
+        raise BundleError(f"bundle {card.name}: found target {card.target!r}, accepted are native, arterial")
+    network = load_time_resnet(next(iter(required_bundles(card).values()), card), context.device)
+
+    def velocity(x: Tensor, t: float) -> Tensor:
+        total = torch.zeros_like(x)
+        for plane in planes:
+            found = apply_plane(
+                network, x[None], t, plane, slice_batch=context.slice_batch, tick=context.tick
+            ).prediction
+            context.tap(f"velocity {plane}", found)
+            total += found / len(planes)
+        return total
+
+    source = context.measurement.condition(card.inputs)[0]
+    turned = velocity if card.target == NATIVE else reversed_in_time(velocity)
+    return Assembly(turned, linear_path, lambda x: x, FLOW_SAMPLERS, source)

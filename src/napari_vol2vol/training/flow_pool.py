@@ -1,0 +1,76 @@
+"""Pairs of CT, native and arterial, that a flow is trained on: procedural torsos on many grids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_vol2vol.phantoms.torso_ct import make_torso_pair
+from napari_vol2vol.sampling.planes import PLANES, Plane, as_slices
+from napari_vol2vol.tasks.contrast_change import RANGE_HU
+from napari_vol2vol.training.pool import PoolSettings
+
+#: Spacing in mm that training covers, between slices and in the slice.
+SLICE_MM, PIXEL_MM = (1.2, 5.0), (0.9, 2.4)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One patient in model space, ``native`` and ``contrast`` `(D, H, W)`."""
+
+    native: Tensor
+    contrast: Tensor
+
+
+def in_model_space(hu: NDArray[np.float32]) -> Tensor:
+    """Return HU clipped to the networks' range and mapped to [-1, 1]."""
+    low, high = RANGE_HU
+    return torch.from_numpy((2 * (np.clip(hu, low, high) - low) / (high - low) - 1).astype(np.float32))
+
+
+class TorsoPool:
+    """Procedural patients, each on a grid of its own; the same seed gives the same sequence.
+
+    ``settings.phantom_shape`` is their grid `(z, y, x)`; patients are told apart by seeds of the form
+    ``1000 * seed + i``.
+    """
+
+    def __init__(self, settings: PoolSettings, seed: int) -> None:
+        self.settings, self._seed, self._made = settings, seed, 0
+        self.rng = np.random.default_rng([seed, 31])
+        self.entries = [self._make() for _ in range(settings.entries)]
+
+    def renew(self) -> None:
+        """Replace a random patient."""
+        self.entries[int(self.rng.integers(len(self.entries)))] = self._make()
+
+    def _make(self) -> Pair:
+        pixel = float(np.exp(self.rng.uniform(*np.log(PIXEL_MM))))
+        spacing = (float(np.exp(self.rng.uniform(*np.log(SLICE_MM)))), pixel, pixel)
+        made = make_torso_pair(1000 * self._seed + self._made, self.settings.phantom_shape, spacing)
+        self._made += 1
+        return Pair(in_model_space(made.native), in_model_space(made.contrast))
+
+    def slices(self, rng: np.random.Generator, plane: Plane, crop: int) -> tuple[Tensor, Tensor]:
+        """Return a random slice of a random patient, native and contrast `(crop, crop)`, flipped and turned.
+
+        Grids smaller than the crop are continued by their mirror image.
+        """
+        pair = self.entries[int(rng.integers(len(self.entries)))]
+        both = as_slices(torch.stack([pair.native, pair.contrast]), plane)
+        image = both[int(rng.integers(len(both)))].numpy()
+        short = [max(0, crop - n) for n in image.shape[1:]]
+        image = np.pad(image, [(0, 0), (0, short[0]), (0, short[1])], mode="symmetric")
+        y, x = (int(rng.integers(n - crop + 1)) for n in image.shape[1:])
+        image = np.rot90(image[:, y : y + crop, x : x + crop], int(rng.integers(4)), (1, 2))
+        if rng.random() < 0.5:
+            image = image[:, :, ::-1]
+        native, contrast = torch.from_numpy(np.ascontiguousarray(image))
+        return native, contrast
+
+
+__all__ = ["PIXEL_MM", "PLANES", "SLICE_MM", "Pair", "TorsoPool", "in_model_space"]
