@@ -5,6 +5,7 @@ import yaml
 from typer.testing import CliRunner
 
 from napari_vol2vol.cli import app
+from segmentation_bundles import make_segmentation_bundle
 
 SUITE = {
     "name": "mine", "task": "super-resolution", "target": "T1w", "block": 16, "samples": 2,
@@ -64,6 +65,30 @@ def test_a_mistake_is_one_line_and_exit_code_1_before_anything_is_run(suite, tmp
     assert words in result.stderr
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_default_features_bring_fid_and_kid_named_as_what_they_are(
+    suite, tiny_bundles, tmp_path, monkeypatch
+):
+    make_segmentation_bundle(tmp_path / "bundles")
+    monkeypatch.setenv("VOL2VOL_BUNDLES", str(tmp_path / "bundles"))
+    two = [{"name": name, "files": {"T1w": "head.nii.gz"}} for name in ("one", "two")]
+    suite.write_text(yaml.safe_dump(SUITE | {"volumes": two, "systems": ["trilinear", "smooth-inverse"]}))
+    command = ["compare", suite, "-o", tmp_path / "out", "--no-figures"]
+    plain, named = vol2vol(*command), vol2vol(*command, "--features", "default")
+    assert "FID" not in plain.stdout
+    assert "| FID | KID |" in named.stdout
+    assert "features of vol2vol brain-regions encoder, d = 16, not Inception" in named.stdout
+    assert "N = 2 rows of each system against 2 of the references" in named.stdout
+    assert named.stderr.count("kept") == 4
+
+
+def test_features_that_are_not_there_are_told_before_anything_is_run(suite, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_vol2vol.bundles.library.bundle_folders", lambda: [tmp_path])
+    command = ["compare", suite, "-o", tmp_path / "out", "--only", "trilinear", "--features"]
+    assert "`vol2vol train brain-regions`" in vol2vol(*command, "default", code=1).stderr
+    assert "mine.pt does not exist; accepted are none" in vol2vol(*command, "mine.pt", code=1).stderr
     assert not (tmp_path / "out").exists()
 
 

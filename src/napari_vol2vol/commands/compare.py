@@ -25,12 +25,16 @@ def compare(
     ] = None,
     volumes: Annotated[Path | None, typer.Option(help="Folder of scripts/fetch_volumes.py.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only these systems; repeatable.")] = None,
+    features: Annotated[
+        str, typer.Option(help="For FID and KID: none, default (encoder of brain-regions), or your own file.")
+    ] = "none",
     figures: Annotated[bool, typer.Option(help="Draw a picture of every volume.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Run the systems of a suite on the same input and noise; a rerun goes on where the last one stopped."""
     from napari_vol2vol.evaluation.cases import load_cases
     from napari_vol2vol.evaluation.compare import compare as run
+    from napari_vol2vol.evaluation.features import load_features
     from napari_vol2vol.evaluation.figure import require_matplotlib, write_figures
     from napari_vol2vol.evaluation.framing import frame_of
     from napari_vol2vol.evaluation.report import write_report
@@ -41,6 +45,7 @@ def compare(
     loaded = load_suite(suite)
     loaded = loaded.only(only) if only else loaded
     folder = output or Path("comparisons") / loaded.name
+    extractor = load_features(features)
     if figures:
         require_matplotlib()
     where = volumes or volumes_folder()
@@ -51,7 +56,7 @@ def compare(
     for row in run(loaded, cases, folder, say=_say):
         rows.append(row)
         _say(_progress(row, len(rows)))
-    table = write_report(loaded, cases, rows, folder)
+    table = write_report(loaded, cases, rows, folder, extractor)
     if figures:
         _say("drawing")
         write_figures(loaded, cases, rows, folder)

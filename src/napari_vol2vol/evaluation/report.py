@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from napari_vol2vol import __version__
-from napari_vol2vol.evaluation.aggregate import Table, make_table
+from napari_vol2vol.evaluation.aggregate import Line, Table, make_table
 from napari_vol2vol.evaluation.cases import Case
+from napari_vol2vol.evaluation.features import NamedFeatures
 from napari_vol2vol.evaluation.rows import Row
-from napari_vol2vol.evaluation.set_distances import Distances, Features, real_versus_real, set_distances
+from napari_vol2vol.evaluation.set_distances import Distances, real_versus_real, set_distances
 from napari_vol2vol.evaluation.suite import Suite
 from napari_vol2vol.evaluation.tables import write_tables
 
 
 def write_report(
-    suite: Suite, cases: Sequence[Case], rows: Sequence[Row], output: Path, features: Features | None = None
+    suite: Suite,
+    cases: Sequence[Case],
+    rows: Sequence[Row],
+    output: Path,
+    features: NamedFeatures | None = None,
 ) -> Table:
     """Write ``table.csv``, ``table.md`` and ``table.json`` and return the table.
 
     Parameters
     ----------
-    features : callable, optional
-        Feature extractor for FID and KID: from a volume (z, y, x) to features (n, d).
+    features : NamedFeatures, optional
+        Feature extractor for FID and KID; its name stands above every format of the table.
     """
     distances = set_distances(cases, rows, output, features)
     real = real_versus_real(cases, features)
     notes = notes_of(suite, cases, rows, real)
+    if features is not None:
+        notes.append(_feature_note(features, distances, real))
     table = make_table(suite.title or suite.name, notes, rows, suite.baseline, distances)
+    table = replace(table, lines=(*table.lines, *_real_line(real)))
     more = {
         "suite": suite.name,
+        "features": features and features.name,
         "set_distances": {system: found.as_dict() for system, found in distances.items()},
         "real_versus_real": real.as_dict(),
     }
@@ -68,6 +78,29 @@ def notes_of(suite: Suite, cases: Sequence[Case], rows: Sequence[Row], real: Dis
 def _peak(rows: Sequence[Row]) -> str:
     own = all(row.peak_is_own for row in rows)
     return "of each row by itself" if own else "of the process so far (this system cannot tell rows apart)"
+
+
+def _real_line(real: Distances) -> list[Line]:
+    """Return the line of the two halves of the references, where there is any distance between them."""
+    values = {name: part and part["value"] for name, part in real.as_dict().items()}
+    if not any(value is not None for value in values.values()):
+        return []
+    return [Line("mean", "two halves of the references", "real versus real", values)]
+
+
+def _feature_note(features: NamedFeatures, distances: Mapping[str, Distances], real: Distances) -> str:
+    found = next((d.frechet for d in distances.values() if d.frechet is not None), None)
+    if found is None:
+        return f"FID and KID: {features.name}; too few rows of features for any"
+    halves = "too few references for two halves"
+    if real.frechet is not None:
+        halves = f"the halves of the references have N = {real.frechet.n_a} and {real.frechet.n_b}"
+    return (
+        f"FID and KID: {features.name}; N = {found.n_a} rows of each system against {found.n_b} of the "
+        f"references, d = {found.d}; {halves}. FID falls as N grows even for two sets of one distribution: "
+        "read it against real versus real, and only beside values of the same features, N and d. KID is "
+        "unbiased for independent sets; results are made from the very references, so theirs can lie below 0"
+    )
 
 
 def _set_note(count: int, real: Distances) -> str:

@@ -16,7 +16,7 @@ from napari_vol2vol.evaluation.rows import Row
 from napari_vol2vol.io import read_volume
 from napari_vol2vol.metrics import Discrepancy, frechet_distance, kernel_distance, volume_mmd
 
-#: From a volume (z, y, x) in shares of the data range to its features (n, d), one row a volume or a slice.
+#: From a volume (z, y, x) in shares of the data range to its features (n, d), one row an item.
 Features = Callable[[NDArray[np.float32]], ArrayLike]
 Volumes = Callable[[], Iterator[NDArray[np.float32]]]
 
