@@ -8,6 +8,7 @@ import typer
 
 from napari_vol2vol.commands import inventory
 from napari_vol2vol.commands.compare import compare
+from napari_vol2vol.commands.downstream import downstream
 from napari_vol2vol.commands.tables import bench, demo, reproduce
 from napari_vol2vol.commands.terminal import guarded
 from napari_vol2vol.commands.training import train
@@ -21,7 +22,7 @@ app = typer.Typer(
 bundles_app = typer.Typer(no_args_is_help=True, help="Trained weights: list, show, verify, path.")
 app.add_typer(bundles_app, name="bundles")
 COMMANDS: tuple[Callable[..., None], ...] = (
-    translate, degrade, evaluate, train, inventory.systems, bench, demo, reproduce, compare,
+    translate, degrade, evaluate, train, inventory.systems, bench, demo, reproduce, compare, downstream,
 )  # fmt: skip
 BUNDLE_COMMANDS: dict[str, Callable[..., None]] = {
     "list": inventory.list_all, "show": inventory.show, "verify": inventory.verify, "path": inventory.path_of,
