@@ -24,7 +24,9 @@ FloatArray = NDArray[np.float32]
 class PoolSettings:
     """``crop`` is the edge in voxels of a pool entry, ``phantom_share`` the share of procedural heads.
 
-    ``phantom_shape`` is the grid `(z, y, x)` that a procedural head is cut from.
+    ``phantom_shape`` is the grid `(z, y, x)` that a procedural head is cut from. ``smallest_view`` is the edge
+    of the smallest cube of it whose 99.5th percentile may set the scale of intensities, as a user's block of
+    a head does (0: always the whole head's).
     """
 
     entries: int = 16
@@ -33,6 +35,7 @@ class PoolSettings:
     phantom_share: float = 0.2
     phantom_anatomies: int = 4
     phantom_shape: tuple[int, int, int] = (160, 192, 160)
+    smallest_view: int = 0
 
 
 @dataclass(frozen=True)
@@ -177,12 +180,21 @@ class VolumePool:
         size = self.settings.crop
         start: list[int] = []
         images: dict[str, FloatArray] = {}
+        view = self._view(anatomy.core.shape)
         for contrast in (self.target, *self._others):
             image = paint(anatomy, contrast, seed)  # type: ignore[arg-type]
-            image = image / np.percentile(image, PERCENTILE)
+            image = image / np.percentile(image[view], PERCENTILE)
             start = start or [int(self.rng.integers(max(n - size, 0) + 1)) for n in image.shape]
             crop = image[tuple(slice(s, s + size) for s in start)]
             images[contrast] = np.asarray(
                 np.pad(crop, [(0, size - c) for c in crop.shape], mode="edge"), np.float32
             )
         return images
+
+    def _view(self, shape: Sequence[int]) -> tuple[slice, ...]:
+        """Return the block of a head that sets its scale: mostly around the middle, of any size allowed."""
+        if not self.settings.smallest_view:
+            return tuple(slice(None) for _ in shape)
+        edges = [int(self.rng.integers(min(self.settings.smallest_view, n), n + 1)) for n in shape]
+        starts = [int(round((n - e) * self.rng.beta(4, 4))) for n, e in zip(shape, edges, strict=True)]
+        return tuple(slice(s, s + e) for s, e in zip(starts, edges, strict=True))
