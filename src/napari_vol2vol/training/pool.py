@@ -26,7 +26,8 @@ class PoolSettings:
 
     ``phantom_shape`` is the grid `(z, y, x)` that a procedural head is cut from. ``smallest_view`` is the edge
     of the smallest cube of it whose 99.5th percentile may set the scale of intensities, as a user's block of
-    a head does (0: always the whole head's).
+    a head does (0: always the whole head's). ``lesions`` plants one in every head, in none, or (None) in a
+    third of them.
     """
 
     entries: int = 16
@@ -36,6 +37,7 @@ class PoolSettings:
     phantom_anatomies: int = 4
     phantom_shape: tuple[int, int, int] = (160, 192, 160)
     smallest_view: int = 0
+    lesions: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ class VolumePool:
         self._splines = [np.asarray(ndimage.spline_filter(v, order=3), np.float32) for v in volumes]
         wanted = settings.phantom_anatomies if settings.phantom_share > 0 else 0
         self._anatomies: list[Anatomy] = [
-            make_anatomy(1000 * seed + i, settings.phantom_shape) for i in range(wanted)
+            make_anatomy(1000 * seed + i, settings.phantom_shape, lesion=settings.lesions)
+            for i in range(wanted)
         ]
         if not self._volumes and not self._anatomies:
             raise SettingsError("recipe: found neither real volumes nor procedural heads to train on")
