@@ -210,3 +210,20 @@ def test_an_early_density_spends_three_quarters_of_the_draws_on_the_first_half_o
     *_, early = diffuse(x0, make_schedule("vp_cosine"), "v", np.random.default_rng(0), 1.0)
     assert float((uniform > 0.5).float().mean()) == pytest.approx(0.5, abs=0.01)
     assert float((early > 0.5).float().mean()) == pytest.approx(0.75, abs=0.01)
+
+
+def test_the_scale_of_a_head_may_come_from_a_block_of_it():
+    whole = replace(POOL, crop=32, phantom_shape=(32, 32, 32))
+    block = replace(whole, smallest_view=6)
+    fixed, free = (VolumePool([], FACTOR, settings, seed=1, target="FLAIR") for settings in (whole, block))
+    assert float(np.percentile(fixed.entries[0].image, 99.5)) > 0.6
+    shapes = {tuple(s.stop - s.start for s in free._view((32, 32, 32))) for _ in range(20)}
+    assert len(shapes) > 10
+    assert all(6 <= edge <= 32 for shape in shapes for edge in shape)
+
+
+def test_a_recipe_can_ask_for_a_lesion_in_every_head():
+    with_lesions = VolumePool([], FACTOR, replace(POOL, phantom_anatomies=4, lesions=True), seed=1)
+    without = VolumePool([], FACTOR, replace(POOL, phantom_anatomies=4, lesions=False), seed=1)
+    assert all(anatomy.core.max() > 0.5 for anatomy in with_lesions._anatomies)
+    assert all(anatomy.core.max() == 0 for anatomy in without._anatomies)

@@ -24,10 +24,10 @@ FloatArray = NDArray[np.float32]
 class PoolSettings:
     """``crop`` is the edge in voxels of a pool entry, ``phantom_share`` the share of procedural heads.
 
-    ``phantom_shape`` is the grid `(z, y, x)` that a procedural head is cut from. ``smallest_view`` is the edge
-    of the smallest cube of it whose 99.5th percentile may set the scale of intensities, as a user's block of
-    a head does (0: always the whole head's). ``lesions`` plants one in every head, in none, or (None) in a
-    third of them.
+    ``phantom_shape`` is the grid `(z, y, x)` that a procedural head is cut from. ``smallest_view`` is the
+    edge of the smallest cube of it whose 99.5th percentile may set the scale of intensities, as a user's
+    block of a head does (0: always the whole head's). ``lesions`` plants one in every head, in none, or
+    (None) in a third of them.
     """
 
     entries: int = 16
@@ -199,5 +199,5 @@ class VolumePool:
         if not self.settings.smallest_view:
             return tuple(slice(None) for _ in shape)
         edges = [int(self.rng.integers(min(self.settings.smallest_view, n), n + 1)) for n in shape]
-        starts = [int(round((n - e) * self.rng.beta(4, 4))) for n, e in zip(shape, edges, strict=True)]
+        starts = [round((n - e) * self.rng.beta(4, 4)) for n, e in zip(shape, edges, strict=True)]
         return tuple(slice(s, s + e) for s, e in zip(starts, edges, strict=True))
