@@ -66,6 +66,12 @@ def test_flows_run_in_any_solver_and_keep_odd_sizes(system, solver, bundle, scan
     assert "uncertainty" not in done.volumes  # a flow has one answer: three samples would be three times it
 
 
+def test_what_a_run_changed_in_a_ct_comes_as_a_volume_of_its_own(bundle, scan):
+    volumes = run(scan, bundle, system="mfm").volumes
+    np.testing.assert_allclose(volumes["change"].data, volumes["mean"].data - scan.data)
+    assert volumes["change"].units == "HU"
+
+
 def test_a_flow_streams_every_step(bundle, scan):
     request = Translation("contrast-removal", "mfm", bundle=str(bundle), steps=3, precision="float32")
     seen = [e.step for e in translate(request, scan) if isinstance(e, Progress) and e.fraction]

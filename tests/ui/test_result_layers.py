@@ -102,3 +102,14 @@ def test_layers_removed_by_the_user_do_not_come_back(scene):
     results.show_snapshot(snapshot(2))
     results.show_volumes({"x0": on_grid_of(source, snapshot(2).x0_hat, "x0")})
     assert "T1 low · x̂0 · tpdm" not in viewer.layers
+
+
+def test_the_change_of_a_ct_is_shown_with_fixed_limits_around_zero(scene):
+    viewer, source, layer = scene
+    results = ResultLayers(viewer, source, "mfm", [layer])
+    change = source.with_data(np.full(source.shape, -150.0, np.float32), name="change")
+    results.show_volumes({"x0": source, "change": change})
+    shown = viewer.layers["T1 low · change · mfm"]
+    assert list(shown.contrast_limits) == [-200, 200]
+    assert not shown.visible
+    assert layer.contrast_limits == [0, 2]

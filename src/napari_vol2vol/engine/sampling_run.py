@@ -241,6 +241,8 @@ class SamplingRun:
             volumes["x0"] = self._volume(self.newest, "x̂0")
         if mean is not None:
             volumes["mean"] = self._volume(mean, "mean")
+            if (change := self._change(volumes["mean"])) is not None:
+                volumes["change"] = change
         if std is not None:
             volumes["uncertainty"] = self._volume(std, "uncertainty")
         metrics: dict[str, float] = {} if self.residual is None else {"data_residual": self.residual}
@@ -251,6 +253,14 @@ class SamplingRun:
         if self.folder is not None:
             self.folder.write_end(volumes, metrics, record, self.cancelled)
         return Done(volumes, metrics, record, self.folder.path if self.folder else None, self.cancelled)
+
+    def _change(self, result: Volume) -> Volume | None:
+        """Return what the run added to a source of the same kind: CT on its own grid, in HU."""
+        source = self.job.source
+        if source.units != "HU" or result.units != "HU" or source.shape != result.shape:
+            return None
+        name = f"{source.name} · change · {self.job.request.system}"
+        return result.with_data(result.data - source.data, name=name)
 
     def _physical(self, x: Tensor, measurement: Measurement) -> FloatArray:
         return np.ascontiguousarray(measurement.physical(x).cpu().numpy())

@@ -1,4 +1,4 @@
-"""The layers of one run: x̂0, mean, uncertainty and error, in that order, on the grid of the result."""
+"""The layers of one run: x̂0, mean, uncertainty, error and change, in that order, on the result's grid."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from napari_vol2vol.volume import Volume
 
 #: Key in the run's `Done.volumes` -> word in the layer's name; the order is that of the layer list.
-KINDS = {"x0": "x̂0", "mean": "mean", "uncertainty": "uncertainty", "error": "error"}
+KINDS = {"x0": "x̂0", "mean": "mean", "uncertainty": "uncertainty", "error": "error", "change": "change"}
 #: Signed error: blue below, orange above, black where it is zero so that it can be laid over the image.
 ERROR_COLOURS = Colormap([[0.35, 0.75, 1.0], [0, 0, 0], [1.0, 0.6, 0.1]], name="error")
 #: The error's fixed limits, as a part of the shared window.
 ERROR_SHARE = 0.2
+#: Fixed limits of what a run added to a CT, in HU.
+CHANGE_HU = 200.0
 RESULT_KEY = "vol2vol_result"
 
 
@@ -132,6 +134,9 @@ class ResultLayers:
     def _look(self, kind: str, array: np.ndarray) -> dict[str, Any]:
         if kind == "uncertainty":
             return {"colormap": "magma", "contrast_limits": uncertainty_limits(array), "visible": False}
+        if kind == "change":
+            limits = (-CHANGE_HU, CHANGE_HU)
+            return {"colormap": ERROR_COLOURS, "contrast_limits": limits, "visible": False}
         low, high = self._limits or image_limits(array)
         if kind == "error":
             limit = ERROR_SHARE * (high - low)
