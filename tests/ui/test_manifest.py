@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from npe2 import PluginManifest
 
@@ -84,6 +85,14 @@ def test_the_procedural_sample_brings_both_inputs_and_the_truth_with_their_modal
     }
     assert volumes["FLAIR low"].shape == (24, 24, 24)
     assert volumes["T1ce"].shape == volumes["FLAIR reference"].shape == (96, 96, 96)
+
+
+def test_the_procedural_torso_comes_in_hounsfield_units_and_the_abdomen_window():
+    for data, keywords, _ in sample_data.procedural_torso():
+        volume = Volume.from_layer(data, keywords["scale"], keywords["translate"], keywords["metadata"])
+        assert (volume.modality, volume.units) == ("CT", "HU")
+        assert float(np.median(volume.data)) < -50
+        assert keywords["contrast_limits"] == (-160, 240)
 
 
 def test_importing_the_docks_does_not_import_torch():

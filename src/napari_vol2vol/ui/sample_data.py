@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_vol2vol.ct_windows import CT_WINDOWS
 from napari_vol2vol.errors import VolumeError
 from napari_vol2vol.samples import sample_folder
 from napari_vol2vol.volume import LayerData
@@ -57,3 +58,12 @@ def procedural_head() -> list[LayerData]:
     """Return a procedural head with a lesion: T1ce, low FLAIR, and the FLAIR that both should lead to."""
     names = {"T1ce": "T1ce", "FLAIR_low": "FLAIR low", "FLAIR": "FLAIR reference"}
     return [layer for file, name in names.items() for layer in open_sample(f"procedural_{file}.nii.gz", name)]
+
+
+def procedural_torso() -> list[LayerData]:
+    """Return a procedural torso in native and arterial CT, in the abdomen window."""
+    layers = []
+    for phase in ("native", "arterial"):
+        ((data, keywords, kind),) = open_sample(f"procedural_torso_{phase}_CT.nii.gz", f"CT {phase}")
+        layers.append((data, {**keywords, "contrast_limits": CT_WINDOWS["abdomen"].limits}, kind))
+    return layers
