@@ -51,7 +51,10 @@ def test_the_dry_run_of_every_shipped_recipe_writes_a_bundle_that_the_engine_run
         assert done.record["bundle"]["name"] == name
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+TRAINED = [name for name in SHIPPED if load_recipe(name).stage != "ensemble"]
+
+
+@pytest.mark.parametrize("name", TRAINED)
 def test_a_run_leaves_its_loss_as_table_and_picture_and_a_checkpoint(name, dry_runs):
     rows = list(csv.DictReader((dry_runs / name / "loss.csv").read_text().splitlines()))
     assert rows[-1]["step"] == str(load_recipe(name).dry().loop.steps)
@@ -153,3 +156,17 @@ def test_unknown_recipes_are_named_with_those_that_are_shipped(tmp_path):
         load_recipe("magic")
     with pytest.raises(SettingsError, match=r"nowhere\.yaml does not exist"):
         load_recipe(tmp_path / "nowhere.yaml")
+
+
+def test_an_ensemble_is_a_card_without_weights_over_those_of_its_branches(dry_runs):
+    card = read_card(dry_runs / "sr4-t1-tosm" / "sr4-t1-tosm")
+    planes, coronal = (read_card(dry_runs / n / n) for n in ("sr4-t1-planes", "sr4-t1-coronal"))
+    assert card.weights == {}
+    assert card.requires == {c.name: c.weights["model.safetensors"] for c in (planes, coronal)}
+    assert [plane for _, plane in card.branches] == ["axial", "coronal", "sagittal"]
+    assert card.diffusion == planes.diffusion
+
+
+def test_an_ensemble_of_nothing_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match=r"recipe .*: (branches: found none|a fusion stage needs)"):
+        train(replace(load_recipe("sr4-t1-tosm"), branches=()), tmp_path)

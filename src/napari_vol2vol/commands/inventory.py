@@ -104,11 +104,15 @@ def verify(
 ) -> None:
     """Check the sha256 of the weights of one bundle, or of all; on request, reprint their validation."""
     from napari_vol2vol.bundles import list_bundles, verify_bundle
+    from napari_vol2vol.bundles.library import required_bundles
 
     for card in [_card(name)] if name else list_bundles():
-        verify_bundle(card)
-        out.print(f"{card.name}: {len(card.weights)} weight file(s) match their sha256")
-        if figures:
+        for part in (card, *required_bundles(card).values()):
+            verify_bundle(part)
+        found = f"{len(card.weights)} weight file(s) match their sha256" if card.weights else "no weights"
+        built_on = f"; built on {', '.join(card.requires)}, which match" if card.requires else ""
+        out.print(f"{card.name}: {found}{built_on}")
+        if figures and card.weights:
             from napari_vol2vol.training.revalidation import revalidate
 
             found = _figures_text(revalidate(card, volumes))

@@ -54,13 +54,13 @@ def export_bundle(
         partial.unlink()
         raise BundleError(f"{weights}: {size / 2**20:.1f} MiB, accepted are at most 16 MiB")
     os.replace(partial, weights)
-    card = _card(recipe, config, scale, steps, seconds, requires, feature_scales, file_digest(weights))
+    card = describe(recipe, config, scale, steps, seconds, requires, feature_scales, file_digest(weights))
     card["vol2vol"]["validation"] = dict(figures or {})
     (folder / "metadata.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
     return folder
 
 
-def _card(
+def describe(
     recipe: Recipe,
     config: NetworkConfig,
     scale: float,
@@ -68,8 +68,9 @@ def _card(
     seconds: float,
     requires: Mapping[str, str],
     feature_scales: tuple[int, ...],
-    digest: str,
+    digest: str | None,
 ) -> dict[str, Any]:
+    """Return the card of a recipe's bundle; ``digest`` is the sha256 of its weights (None: it has none)."""
     real = ", ".join(recipe.train) or "none"
     share = recipe.pool.phantom_share if recipe.train else 1.0
     training = (
@@ -108,7 +109,7 @@ def _card(
                 "consecutive": recipe.consecutive,
             },
             "diffusion": {**asdict(recipe.diffusion), "scale": scale},
-            "weights": {"model.safetensors": digest},
+            "weights": {} if digest is None else {"model.safetensors": digest},
             "requires": dict(requires),
             "default_steps": recipe.default_steps,
         },

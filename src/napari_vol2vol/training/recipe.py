@@ -15,10 +15,11 @@ from napari_vol2vol.training.pool import PoolSettings
 from napari_vol2vol.training.trainer import LoopSettings
 
 #: Kinds of network a recipe can train: 2D planes, 3D fusion, 3D regression, 3D diffusion, 2D planes of a
-#: Schroedinger bridge, 2D regression, 2D and 3D conditional GAN, 3D segmentation, 2D flow.
+#: Schroedinger bridge, 2D regression, 2D and 3D conditional GAN, 3D segmentation, 2D flow,
+#: and ensembles, which train nothing.
 STAGES = (
     "planes", "fusion", "regression", "volume", "bridge", "regression-2d", "gan-2d", "gan-3d", "segmentation",
-    "flow",
+    "flow", "ensemble",
 )  # fmt: skip
 Section = TypeVar("Section")
 _FOLDER = resources.files("napari_vol2vol.training") / "recipes"

@@ -21,6 +21,8 @@ from napari_vol2vol.sampling.branches import Branch, Diffused
 from napari_vol2vol.systems.assembly import branches_of, diffused_of
 from napari_vol2vol.training.adversarial import AdversarialLoop, AdversarialLoss
 from napari_vol2vol.training.baseline_stages import BASELINES, make_baseline
+from napari_vol2vol.training.ensembles import STAGE as ENSEMBLE
+from napari_vol2vol.training.ensembles import write_ensemble
 from napari_vol2vol.training.export import export_bundle
 from napari_vol2vol.training.flow import STAGE as FLOW
 from napari_vol2vol.training.flow import train_flow
@@ -91,6 +93,8 @@ def train(
         return train_segmentation(recipe, folder, say=say, cancel=cancel)
     if recipe.stage == FLOW:
         return train_flow(recipe, folder, say=say, cancel=cancel)
+    if recipe.stage == ENSEMBLE:
+        return write_ensemble(recipe, folder, _required_cards(recipe, folder), say)
     data = volumes or volumes_folder()
     real = [load_training_volume(path) for path in find_volumes(recipe.train, data)]
     held_out = [load_training_volume(path) for path in find_volumes(recipe.validate, data)]
@@ -156,8 +160,8 @@ def _stage(recipe: Recipe, draw: Draw, branches: Sequence[Branch]) -> tuple[nn.M
 
 
 def _required_cards(recipe: Recipe, folder: Path) -> dict[str, BundleCard]:
-    """Return the cards a fusion recipe builds on, by name: trained beside this run, or installed."""
-    if recipe.stage != "fusion":
+    """Return the cards a recipe builds on, by name: trained beside this run, or installed."""
+    if recipe.stage not in ("fusion", ENSEMBLE):
         return {}
     names = {name for name, _ in recipe.branches} or {recipe.plane_recipe or ""}
     if "" in names:
