@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,13 +12,6 @@ from napari_vol2vol.physics.conjugate_gradient import VOLUME, conjugate_gradient
 from napari_vol2vol.physics.imaging_operator import normal_map
 from napari_vol2vol.physics.operator import Operator
 from napari_vol2vol.physics.total_variation import differences, differences_adjoint, shrink
-
-
-class Dual(NamedTuple):
-    """Split variable and scaled multiplier, `(axes, ..., D, H, W)`: what a warm start starts from."""
-
-    split: Tensor
-    multiplier: Tensor
 
 
 @dataclass(frozen=True)
@@ -52,37 +44,36 @@ class AdmmTV:
                 "and a penalty above 0"
             )
 
-    def start(self, x: Tensor) -> Dual:
-        """Return the cold start of the dual variables for images like ``x``."""
-        zero = torch.zeros(len(self.axes), *x.shape, dtype=x.dtype, device=x.device)
-        return Dual(zero, zero)
-
     def solve(
-        self, operator: Operator, b: Tensor, x: Tensor, dual: Dual | None = None
-    ) -> tuple[Tensor, Dual]:
-        """Return the image after ``steps`` iterations from ``x``, and the dual variables it ended with.
+        self, operator: Operator, b: Tensor, x: Tensor, multiplier: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the image after ``steps`` iterations from ``x``, and the multiplier it ended with.
+
+        The differences are split first, so image and multiplier are all there is to go on from: a call that
+        starts from what another returned goes on with it.
 
         Parameters
         ----------
         b : Tensor
             ``A^T y``.
         x : Tensor, shape (..., D, H, W)
-        dual : Dual, optional
-            Of an earlier call, for a warm start.
+        multiplier : Tensor, shape (len(axes), ..., D, H, W), optional
+            Scaled; of an earlier call, for a warm start. Zero at first.
         """
         data, axes = normal_map(operator), self.axes
-        split, multiplier = dual or self.start(x)
         spanned = tuple(range(-min(x.ndim, 4), 0))
+        change = differences(x, axes)
+        u = torch.zeros_like(change) if multiplier is None else multiplier
 
         def matrix(v: Tensor) -> Tensor:
             return data(v) + self.penalty * differences_adjoint(differences(v, axes), axes)
 
         for _ in range(self.steps):
-            right = b + self.penalty * differences_adjoint(split - multiplier, axes)
+            split = shrink(change + u, self.weight / self.penalty)
+            right = b + self.penalty * differences_adjoint(split - u, axes)
             x = conjugate_gradient(
                 matrix, right, x, steps=self.cg_steps, tolerance=self.cg_tolerance, axes=spanned
             )
             change = differences(x, axes)
-            split = shrink(change + multiplier, self.weight / self.penalty)
-            multiplier = multiplier + change - split
-        return x, Dual(split, multiplier)
+            u = u + change - split
+        return x, u

@@ -34,7 +34,7 @@ def conjugate_gradient(
     b, x : Tensor, shape (..., D, H, W), real
         Right-hand side and start.
     tolerance : float
-        A system has converged where ``|b - matrix(x)| <= tolerance |b|``.
+        A system has converged where ``|b - matrix(x)| <= tolerance |b|``, at the latest at rounding.
     axes : tuple of int
         Negative axes that one system spans: `SLICE`, `VOLUME`, or these and the channel axis -4.
     """
@@ -44,6 +44,8 @@ def conjugate_gradient(
 
     residual = b - matrix(x)
     direction, squared = residual, dot(residual, residual)
+    # beyond, a singular matrix would blow up what rounding left outside its range
+    tolerance = max(tolerance, 10 * torch.finfo(b.dtype).eps)
     limit = tolerance**2 * dot(b, b).detach()
     for _ in range(steps):
         active = squared.detach() > limit

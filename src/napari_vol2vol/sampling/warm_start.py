@@ -1,0 +1,69 @@
+"""Start sampling from the pseudo-inverse, with noise that changes smoothly from slice to slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.sampling.gradients import SLICES
+from napari_vol2vol.sampling.samplers import Denoiser, Noise, Sampler, Step
+from napari_vol2vol.sampling.schedules import Schedule, timesteps
+
+#: T' of DDIP: 980 of 1000.
+T_START = 0.98
+
+
+def slerp(first: Tensor, last: Tensor, share: Tensor) -> Tensor:
+    """Interpolate on the sphere: ``sin((1 - u) w) / sin(w) first + sin(u w) / sin(w) last``, w their angle.
+
+    Between two independent standard normal tensors it stays standard normal, which a straight line would not.
+    Where both point the same way it is the straight line.
+    """
+    cosine = (first * last).sum() / (first.norm() * last.norm()).clamp(min=1e-30)
+    angle = torch.acos(cosine.clamp(-1, 1))
+    if float(angle.sin()) < 1e-4:
+        return torch.lerp(first, last, share)
+    return (((1 - share) * angle).sin() * first + (share * angle).sin() * last) / angle.sin()
+
+
+def noise_between_ends(noise: Tensor) -> Tensor:
+    """Return noise `(..., D, H, W)` interpolated from that of its first to that of its last slice."""
+    depth = noise.shape[SLICES]
+    share = torch.linspace(0, 1, depth, dtype=noise.dtype, device=noise.device)[:, None, None]
+    return slerp(noise[..., :1, :, :], noise[..., -1:, :, :], share)
+
+
+def from_estimate(
+    sampler: Sampler, estimate: Tensor, *, t_start: float = T_START, interpolated: bool = True
+) -> Sampler:
+    """Return the sampler that starts at ``t_start`` from a noisy estimate (DDIP, section 3.3, eq. 16).
+
+    ``x <- alpha_T' A^+ y + sigma_T' eps``. It is called like ``sampler`` and makes of the noise it is given
+    one that is interpolated between the end slices (``interpolated``), and of the times as many down from
+    ``t_start``.
+
+    Parameters
+    ----------
+    estimate : Tensor
+        ``A^+ y``: the pseudo-inverse, filtered back-projection or the zero-filled image.
+
+    Raises
+    ------
+    SettingsError
+        If ``t_start`` is not above 0 and at most 1.
+    """
+    if not 0 < t_start <= 1:
+        raise SettingsError(f"t_start: found {t_start}, accepted are times above 0 and up to 1")
+
+    def run(
+        denoiser: Denoiser, x: Tensor, times: Tensor, schedule: Schedule, noise: Noise, *, eta: float = 0.85
+    ) -> Iterator[Step]:
+        alpha, sigma = (float(v) for v in schedule(torch.tensor(t_start, dtype=torch.float64)))
+        drawn = noise_between_ends(x) if interpolated else x
+        begin = alpha * estimate.to(x) + sigma * drawn
+        yield from sampler(denoiser, begin, timesteps(len(times) - 1, t_start), schedule, noise, eta=eta)
+
+    return run
