@@ -32,13 +32,15 @@ def test_a_slice_ends_up_the_same_whatever_lies_beside_it():
         assert torch.allclose(alone, together[i : i + 1], rtol=1e-10)
 
 
-def test_one_global_inner_product_would_give_another_answer():
+def test_one_global_inner_product_would_give_a_worse_answer_in_every_system():
     _, matrix = systems(5, 8)
-    b = torch.randn(5, 1, 8, dtype=torch.float64)
-    apart = conjugate_gradient(matrix, b, torch.zeros_like(b), steps=4, axes=SLICE)
-    mixed = conjugate_gradient(matrix, b, torch.zeros_like(b), steps=4, axes=VOLUME)
-    residual = [(b - matrix(x)).norm(dim=-1).squeeze() / b.norm(dim=-1).squeeze() for x in (apart, mixed)]
-    assert (residual[0] < residual[1]).sum() >= 4
+    b = torch.randn(5, 1, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    start = torch.zeros_like(b)
+    truth = conjugate_gradient(matrix, b, start, steps=60, axes=SLICE)
+    apart, mixed = (conjugate_gradient(matrix, b, start, steps=4, axes=axes) for axes in (SLICE, VOLUME))
+    errors = [((x - truth) * matrix(x - truth)).sum(-1).squeeze() for x in (apart, mixed)]
+    assert (errors[0] <= errors[1] * (1 + 1e-9)).all()  # the least energy in the same Krylov space
+    assert errors[0].sum() < 0.9 * errors[1].sum()
 
 
 def test_a_converged_system_stays_while_the_others_go_on():

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.physics.admm_tv import AdmmTV
 from napari_vol2vol.physics.fourier_sampling import FourierSampling
 from napari_vol2vol.sampling.consistency import Corrected, ddnm, dds, diffusion_mbir, dps
@@ -159,6 +160,7 @@ def test_mbir_without_weight_samples_like_ddnm():
 
 def test_a_corrected_denoiser_remembers_what_the_prior_said():
     denoiser = Corrected(lambda x_t, t: x_t + 1, lambda x0_hat, t: 10 * x0_hat)
-    assert denoiser.prior_estimate is None
     assert torch.equal(denoiser(torch.ones(1, 2, 2), 0.5), torch.full((1, 2, 2), 20.0))
-    assert torch.equal(denoiser.prior_estimate, torch.full((1, 2, 2), 2.0))
+    assert torch.equal(denoiser.take_prior_estimate(), torch.full((1, 2, 2), 2.0))
+    with pytest.raises(SettingsError, match="prior estimate: found none"):
+        denoiser.take_prior_estimate()

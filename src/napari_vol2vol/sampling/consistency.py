@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.physics.admm_tv import AdmmTV
 from napari_vol2vol.physics.imaging_operator import ImagingOperator
 from napari_vol2vol.physics.operator import Operator
@@ -41,17 +42,31 @@ def projected(denoiser: Denoiser, operator: Operator, y: Tensor) -> Denoiser:
 class Corrected:
     """A denoiser whose estimate is corrected by the measurement.
 
-    ``prior_estimate`` is what the prior said last, before the correction: `dds_ddim` takes the noise from it.
+    What the prior said before the correction is kept until it is taken: `dds_ddim` has its noise from it.
     """
 
     def __init__(self, prior: Denoiser, correct: Callable[[Tensor, float], Tensor]) -> None:
         self.prior, self.correct = prior, correct
-        self.prior_estimate: Tensor | None = None
+        self._prior_estimate: Tensor | None = None
 
     def __call__(self, x_t: Tensor, t: float) -> Tensor:
         """Return the corrected x̂0."""
-        self.prior_estimate = self.prior(x_t, t)
-        return self.correct(self.prior_estimate, t)
+        self._prior_estimate = None  # frees the last one before the next is made
+        self._prior_estimate = self.prior(x_t, t)
+        return self.correct(self._prior_estimate, t)
+
+    def take_prior_estimate(self) -> Tensor:
+        """Return what the prior said in the last call, once.
+
+        Raises
+        ------
+        SettingsError
+            If there was no call since it was last taken.
+        """
+        estimate, self._prior_estimate = self._prior_estimate, None
+        if estimate is None:
+            raise SettingsError("prior estimate: found none, accepted is one taking of it after each call")
+        return estimate
 
 
 def ddnm(prior: Denoiser, operator: ImagingOperator, y: Tensor, *, slice_batch: int = 16) -> Corrected:

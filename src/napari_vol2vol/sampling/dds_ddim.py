@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+import torch
 from torch import Tensor
 
 from napari_vol2vol.sampling.consistency import Corrected
@@ -30,8 +31,10 @@ def dds_ddim(
     for i, ((a, s), (a_next, s_next)) in enumerate(pairwise(zip(alphas, sigmas, strict=True))):
         x0_hat = denoiser(x, float(times[i]))
         yield Step(float(times[i]), x, x0_hat)
-        prior = denoiser.prior_estimate if isinstance(denoiser, Corrected) else None
-        epsilon = (x - a * (x0_hat if prior is None else prior)) / s
-        x = a_next * x0_hat + s_next * (1 - eta**2) ** 0.5 * epsilon
+        prior = denoiser.take_prior_estimate() if isinstance(denoiser, Corrected) else x0_hat
+        epsilon = torch.sub(x, prior, alpha=a).div_(s)
+        del prior
+        x = epsilon.mul_(s_next * (1 - eta**2) ** 0.5).add_(x0_hat, alpha=a_next)
+        del x0_hat, epsilon
         if s_next > 0 and eta > 0:
-            x = x + s_next * eta * noise(i + 1)
+            x.add_(noise(i + 1), alpha=s_next * eta)

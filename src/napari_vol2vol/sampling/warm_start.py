@@ -62,8 +62,9 @@ def from_estimate(
         denoiser: Denoiser, x: Tensor, times: Tensor, schedule: Schedule, noise: Noise, *, eta: float = 0.85
     ) -> Iterator[Step]:
         alpha, sigma = (float(v) for v in schedule(torch.tensor(t_start, dtype=torch.float64)))
-        drawn = noise_between_ends(x) if interpolated else x
-        begin = alpha * estimate.to(x) + sigma * drawn
+        begin = torch.mul(noise_between_ends(x) if interpolated else x, sigma)
+        begin.add_(estimate.to(x), alpha=alpha)
+        del x
         yield from sampler(denoiser, begin, timesteps(len(times) - 1, t_start), schedule, noise, eta=eta)
 
     return run
