@@ -12,6 +12,7 @@ from napari_vol2vol.networks.time_resnet import TimeResNet, TimeResNetConfig
 from napari_vol2vol.phantoms.torso_ct import make_torso_pair
 from napari_vol2vol.training.flow import FlowValidation, flow_loss, train_flow
 from napari_vol2vol.training.flow_pool import TorsoPool, in_model_space
+from napari_vol2vol.training.pool import PoolSettings
 from napari_vol2vol.training.recipe import load_recipe
 from napari_vol2vol.volume import Volume
 
@@ -161,3 +162,15 @@ def test_model_space_is_hounsfield_units_clipped_and_scaled():
 def test_real_volumes_are_refused_as_they_come_without_a_pair(tmp_path):
     with pytest.raises(SettingsError, match="it needs pairs of one patient"):
         train_flow(replace(load_recipe(NAME), train=("torso-3",)), tmp_path)
+
+
+def test_crops_can_be_centred_where_contrast_medium_went():
+    pool = TorsoPool(PoolSettings(entries=1, phantom_shape=(16, 48, 56), enhancing_share=1.0), 3)
+    rng = np.random.default_rng(0)
+
+    def brightness(share):
+        pool.settings = replace(pool.settings, enhancing_share=share)
+        pairs = [pool.slices(rng, "axial", 16) for _ in range(150)]
+        return float(torch.stack([contrast - native for native, contrast in pairs])[:, 6:10, 6:10].mean())
+
+    assert brightness(1.0) > 3 * max(brightness(0.0), 1e-3)

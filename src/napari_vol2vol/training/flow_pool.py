@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from napari_vol2vol.phantoms.torso_ct import make_torso_pair
@@ -15,15 +16,20 @@ from napari_vol2vol.tasks.contrast_change import RANGE_HU
 from napari_vol2vol.training.pool import PoolSettings
 
 #: Spacing in mm that training covers, between slices and in the slice.
-SLICE_MM, PIXEL_MM = (1.2, 5.0), (0.9, 2.4)
+SLICE_MM, PIXEL_MM = (1.2, 5.0), (0.9, 3.0)
+#: A voxel counts as enhanced from this difference of the phases, averaged over its neighbours, in HU.
+ENHANCED_HU = 60.0
+#: So many enhanced voxels of a patient are remembered.
+REMEMBERED = 4000
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One patient in model space, ``native`` and ``contrast`` `(D, H, W)`."""
+    """One patient in model space, `native` and `contrast` (D, H, W), and some enhanced voxels (n, 3)."""
 
     native: Tensor
     contrast: Tensor
+    enhanced: NDArray[np.int64]
 
 
 def in_model_space(hu: NDArray[np.float32]) -> Tensor:
@@ -53,19 +59,28 @@ class TorsoPool:
         spacing = (float(np.exp(self.rng.uniform(*np.log(SLICE_MM)))), pixel, pixel)
         made = make_torso_pair(1000 * self._seed + self._made, self.settings.phantom_shape, spacing)
         self._made += 1
-        return Pair(in_model_space(made.native), in_model_space(made.contrast))
+        bright = ndimage.uniform_filter(made.contrast - made.native, 3) > ENHANCED_HU
+        where = np.argwhere(bright)
+        chosen = self.rng.permutation(len(where))[:REMEMBERED]
+        return Pair(in_model_space(made.native), in_model_space(made.contrast), where[chosen])
 
     def slices(self, rng: np.random.Generator, plane: Plane, crop: int) -> tuple[Tensor, Tensor]:
         """Return a random slice of a random patient, native and contrast `(crop, crop)`, flipped and turned.
 
-        Grids smaller than the crop are continued by their mirror image.
+        ``settings.enhancing_share`` of them are centred on an enhanced voxel. Grids smaller than the crop are
+        continued by their mirror image.
         """
         pair = self.entries[int(rng.integers(len(self.entries)))]
+        axis = PLANES.index(plane)
         both = as_slices(torch.stack([pair.native, pair.contrast]), plane)
-        image = both[int(rng.integers(len(both)))].numpy()
+        centre = np.array([rng.integers(n) for n in pair.native.shape])
+        if len(pair.enhanced) and rng.random() < self.settings.enhancing_share:
+            centre = pair.enhanced[int(rng.integers(len(pair.enhanced)))]
+        image = both[int(centre[axis])].numpy()
         short = [max(0, crop - n) for n in image.shape[1:]]
         image = np.pad(image, [(0, 0), (0, short[0]), (0, short[1])], mode="symmetric")
-        y, x = (int(rng.integers(n - crop + 1)) for n in image.shape[1:])
+        rest = np.delete(centre, axis) - crop // 2
+        y, x = (int(np.clip(c, 0, n - crop)) for c, n in zip(rest, image.shape[1:], strict=True))
         image = np.rot90(image[:, y : y + crop, x : x + crop], int(rng.integers(4)), (1, 2))
         if rng.random() < 0.5:
             image = image[:, :, ::-1]

@@ -27,7 +27,8 @@ class PoolSettings:
     ``phantom_shape`` is the grid `(z, y, x)` that a procedural head is cut from. ``smallest_view`` is the
     edge of the smallest cube of it whose 99.5th percentile may set the scale of intensities, as a user's
     block of a head does (0: always the whole head's). ``lesions`` plants one in every head, in none, or
-    (None) in a third of them.
+    (None) in a third of them. ``enhancing_share`` is the share of crops of a CT that are centred where
+    contrast medium went; the others lie anywhere.
     """
 
     entries: int = 16
@@ -38,6 +39,7 @@ class PoolSettings:
     phantom_shape: tuple[int, int, int] = (160, 192, 160)
     smallest_view: int = 0
     lesions: bool | None = None
+    enhancing_share: float = 0.0
 
 
 @dataclass(frozen=True)
