@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from napari_vol2vol.commands import inventory
+from napari_vol2vol.commands.coherence import coherence
 from napari_vol2vol.commands.compare import compare
 from napari_vol2vol.commands.downstream import downstream
 from napari_vol2vol.commands.tables import bench, demo, reproduce
@@ -22,7 +23,8 @@ app = typer.Typer(
 bundles_app = typer.Typer(no_args_is_help=True, help="Trained weights: list, show, verify, path.")
 app.add_typer(bundles_app, name="bundles")
 COMMANDS: tuple[Callable[..., None], ...] = (
-    translate, degrade, evaluate, train, inventory.systems, bench, demo, reproduce, compare, downstream,
+    translate, degrade, evaluate, coherence, train, inventory.systems, bench, demo, reproduce, compare,
+    downstream,
 )  # fmt: skip
 BUNDLE_COMMANDS: dict[str, Callable[..., None]] = {
     "list": inventory.list_all, "show": inventory.show, "verify": inventory.verify, "path": inventory.path_of,

@@ -112,7 +112,9 @@ def test_mean_adjacent_ssim_alone_rewards_blur_and_misses_the_bad_slice(anatomy)
 def test_ssim_of_neighbours_is_that_of_scikit_image(axis):
     volume = np.random.default_rng(0).normal(100, 20, (9, 12, 40)).astype(np.float32)
     stack = np.moveaxis(volume, axis, 0)
-    theirs = [structural_similarity(a, b, data_range=50.0) for a, b in zip(stack[:-1], stack[1:], strict=True)]
+    theirs = [
+        structural_similarity(a, b, data_range=50.0) for a, b in zip(stack[:-1], stack[1:], strict=True)
+    ]
     np.testing.assert_allclose(adjacent_ssim(volume, axis, 50.0), theirs, atol=2e-5)
 
 
