@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -102,8 +104,8 @@ def test_over_smoothing_lies_below_one_and_flicker_above(anatomy, reference):
 def test_mean_adjacent_ssim_alone_rewards_blur_and_misses_the_bad_slice(anatomy):
     clean = noisy(anatomy, 1)
     span = float(np.ptp(clean))
-    score = {name: adjacent_ssim(v, 0, span).mean() for name, v in
-             {"clean": clean, "bad": bad_slice(clean, None), "smooth": over_smoothed(clean, None)}.items()}  # fmt: skip
+    volumes = {"clean": clean, "bad": bad_slice(clean, None), "smooth": over_smoothed(clean, None)}
+    score = {name: adjacent_ssim(v, 0, span).mean() for name, v in volumes.items()}
     assert score["smooth"] > score["clean"]
     assert abs(score["bad"] - score["clean"]) < 0.01
 
@@ -112,9 +114,7 @@ def test_mean_adjacent_ssim_alone_rewards_blur_and_misses_the_bad_slice(anatomy)
 def test_ssim_of_neighbours_is_that_of_scikit_image(axis):
     volume = np.random.default_rng(0).normal(100, 20, (9, 12, 40)).astype(np.float32)
     stack = np.moveaxis(volume, axis, 0)
-    theirs = [
-        structural_similarity(a, b, data_range=50.0) for a, b in zip(stack[:-1], stack[1:], strict=True)
-    ]
+    theirs = [structural_similarity(a, b, data_range=50.0) for a, b in pairwise(stack)]
     np.testing.assert_allclose(adjacent_ssim(volume, axis, 50.0), theirs, atol=2e-5)
 
 

@@ -1,4 +1,4 @@
-"""`vol2vol coherence`: is a volume consistent from slice to slice, beside a reference of the same anatomy?"""
+"""`vol2vol coherence`: how consistent a volume is from slice to slice, beside a reference."""
 
 from __future__ import annotations
 

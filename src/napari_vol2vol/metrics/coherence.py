@@ -1,4 +1,4 @@
-"""Is a volume consistent from slice to slice? Four looks at it, always beside a reference of the same anatomy.
+"""How consistent a volume is from slice to slice: four looks, always beside a reference of the same anatomy.
 
 One figure does not answer that: the mean SSIM of adjacent slices rewards blur and misses a bad slice. So
 every figure here is a ratio to, or a difference from, the same figure of a reference, along each axis, in mm;
@@ -51,7 +51,7 @@ LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not as in the reference: which ``panel`` saw it, along which axis, and in which slices.
+    """One thing that is not as in the reference: which ``panel`` saw it, along which axis, in which slices.
 
     ``found`` and ``expected`` are in the units that ``text`` names; ``slices`` is empty where all are meant.
     """
@@ -233,7 +233,7 @@ def _compare(axis: int, ours: AxisCoherence, theirs: AxisCoherence, limits: Limi
 
 
 def _slices(axis: int, excess: FloatArray, anatomy: FloatArray, limits: Limits) -> list[Finding]:
-    """Slices whose median leaps off the reference's, beyond what the anatomy does from slice to slice."""
+    """Find slices whose median leaps off the reference, beyond what the anatomy does."""
     scale, usual = _spread(excess), _spread(anatomy)
     found = []
     if scale > limits.jitter * usual:
@@ -250,7 +250,7 @@ def _slices(axis: int, excess: FloatArray, anatomy: FloatArray, limits: Limits) 
 
 
 def _seams(axis: int, offset: FloatArray, boundaries: Sequence[int], limits: Limits) -> list[Finding]:
-    """Steps at the sampler's own boundaries against those elsewhere."""
+    """Hold steps at the sampler's own boundaries against those elsewhere."""
     if not boundaries:
         return []
     at = np.array(sorted(boundaries)) - 1

@@ -129,8 +129,14 @@ class MethodFields(QWidget):
         self.bundle_row.allow(reason)
         self.steps_row.allow("" if info.stochastic else f"{info.title} is one call")
         self.samples_row.allow("" if info.stochastic else "it has no randomness")
-        self.steps.setValue(getattr(self.card, "default_steps", 0) or info.default_steps)
+        self.steps.setValue(self._default_steps())
         self._show_card()
+
+    def _default_steps(self) -> int:
+        """Return the steps a run starts with: those of the system for its bundle, or the bundle's own."""
+        info = self.system_info
+        own = getattr(info, "steps", None)
+        return int(own(self.card) if own else getattr(self.card, "default_steps", 0) or info.default_steps)
 
     def _show_card(self) -> None:
         self.info.show_card(self.card)

@@ -43,7 +43,8 @@ class MoreFields(QWidget):
         self.device.setCurrentText(settings.default_device())
         self.precision.addItems(PRECISIONS)
         self.seed = spin(0, 2**31 - 1, 0)
-        self.eta = real(0.0, 1.0, 0.0, 0.1)
+        self.eta = real(-0.1, 1.0, -0.1, 0.1)
+        self.eta.setSpecialValueText("auto")
         self.fusion_lambda = real(0.0, 10.0, 1.0, 0.1)
         self.slice_batch = spin(0, 4096, 0, zero="auto")
         self.record = spin(0, 100_000, 0, zero="off", suffix=" MiB")
@@ -60,7 +61,7 @@ class MoreFields(QWidget):
         return {
             "solver": self.solver.currentText(),
             "seed": self.seed.value(),
-            "eta": self.eta.value(),
+            "eta": self.eta.value() if self.eta.value() >= 0 else None,
             "device": self.device.currentText().strip() or "auto",
             "precision": self.precision.currentText(),
             "fusion_lambda": self.fusion_lambda.value(),
@@ -107,7 +108,9 @@ class MoreFields(QWidget):
             "solver": Row("Solver", self.solver),
             "seed": Row("Seed", self.seed, tip="The same seed gives the same volume on any device"),
             "eta": Row(
-                "Eta", self.eta, tip="0: deterministic steps, 1: as much noise as the reverse process"
+                "Eta",
+                self.eta,
+                tip="auto: the system's own; 0: deterministic; 1: as much noise as the reverse process",
             ),
             "device": Row("Device", self.device),
             "precision": Row("Precision", self.precision),

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from napari_vol2vol.volume import Volume
 
 #: Key in the run's `Done.volumes` -> word in the layer's name; the order is that of the layer list.
-KINDS = {"x0": "x̂0", "mean": "mean", "uncertainty": "uncertainty", "error": "error", "change": "change"}
+KINDS = {"x0": "x̂0", "mean": "mean", "uncertainty": "uncertainty", "error": "error", "change": "change",
+         "fixed prior": "fixed prior"}  # fmt: skip
 #: Signed error: blue below, orange above, black where it is zero so that it can be laid over the image.
 ERROR_COLOURS = Colormap([[0.35, 0.75, 1.0], [0, 0, 0], [1.0, 0.6, 0.1]], name="error")
 #: The error's fixed limits, as a part of the shared window.
@@ -70,6 +71,7 @@ class ResultLayers:
         arrays = {
             "x0": snapshot.x0_hat, "mean": snapshot.mean,
             "uncertainty": snapshot.uncertainty, "error": snapshot.error,
+            "fixed prior": snapshot.taps.get("fixed prior"),
         }  # fmt: skip
         for kind, array in arrays.items():
             if array is not None and array is not self._newest.get(kind) and self._wanted(kind):
@@ -126,7 +128,7 @@ class ResultLayers:
         self._viewer.layers.selection.active = layer if kind == "x0" else active
         self._layers[kind] = layer
         self._put_in_order(kind, layer)
-        if kind in ("x0", "mean"):
+        if kind in ("x0", "mean", "fixed prior"):
             self._window.add(layer)
         layer.events.visible.connect(self._on_visible)
         return layer

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
-from napari_vol2vol.ui.result_layers import ResultLayers
+from napari_vol2vol.ui.result_layers import ResultLayers, image_limits
 from napari_vol2vol.ui.run_state import RunState, progress_text
 from napari_vol2vol.ui.runs_list import RunEntry
 from napari_vol2vol.ui.session import session_of
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_vol2vol.ui.translate_dock import TranslateDock
+    from napari_vol2vol.volume import Volume
 
 
 class RunReport(QObject):
@@ -103,6 +105,7 @@ class RunReport(QObject):
             data, keywords, _ = event.source.to_layer()
             limits = self._shared[0].contrast_limits if self._shared else None
             viewer.add_image(data, **keywords, contrast_limits=limits)
+        show_pictures(viewer, event.pictures)
 
     def _on_started(self, event: Any) -> None:
         self._steps, self._samples = event.steps, event.samples
@@ -157,11 +160,23 @@ class RunReport(QObject):
         self._dock.bar.show_status(text)
 
 
+def show_pictures(viewer: Any, pictures: Mapping[str, Volume]) -> None:
+    """Add what shows a measurement as hidden layers, below everything else; those of the same name stay."""
+    for picture in pictures.values():
+        if picture.name not in viewer.layers:
+            data, keywords, _ = picture.to_layer()
+            low, high = image_limits(data)
+            layer = viewer.add_image(data, **keywords, contrast_limits=(low, high), visible=False)
+            viewer.layers.move(viewer.layers.index(layer), 0)
+
+
 def figures_text(metrics: Any) -> str:
     """Return the figures against the reference: ``"PSNR 28.3 dB (mean), 26.5 dB (one sample)"``."""
     single, mean = metrics.get("psnr_single"), metrics.get("psnr_mean")
     if mean is None:
         return ""
+    if (fixed := metrics.get("psnr_fixed")) is not None:
+        return f"PSNR {mean:.2f} dB, {fixed:.2f} dB with the fixed prior"
     if single is None or abs(single - mean) < 0.005:
         return f"PSNR {mean:.2f} dB"
     return f"PSNR {mean:.2f} dB (mean), {single:.2f} dB (last sample)"

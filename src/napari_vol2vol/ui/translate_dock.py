@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_vol2vol.errors import Vol2VolError
@@ -18,10 +18,13 @@ from napari_vol2vol.ui.estimator import EstimateResult, Estimator
 from napari_vol2vol.ui.layer_volume import modality_of
 from napari_vol2vol.ui.method_fields import MethodFields
 from napari_vol2vol.ui.more_fields import MoreFields
+from napari_vol2vol.ui.option_fields import OptionFields
+from napari_vol2vol.ui.raw_loading import RawLoading
+from napari_vol2vol.ui.result_layers import image_limits
 from napari_vol2vol.ui.row import note, section
 from napari_vol2vol.ui.run_bar import RunBar
 from napari_vol2vol.ui.run_controller import RunController
-from napari_vol2vol.ui.run_report import RunReport
+from napari_vol2vol.ui.run_report import RunReport, show_pictures
 from napari_vol2vol.ui.run_state import estimate_text
 from napari_vol2vol.ui.runs_list import RunsList
 from napari_vol2vol.ui.session import session_of
@@ -66,6 +69,7 @@ class TranslateDock(QWidget):
         self.volumes = VolumeFields(napari_viewer)
         self.method = MethodFields(catalogue or installed())
         self.conditions = ConditionFields(napari_viewer)
+        self.options = OptionFields()
         self.more = MoreFields()
         self.bar = RunBar()
         self.runs = RunsList()
@@ -75,6 +79,7 @@ class TranslateDock(QWidget):
         self.controller = RunController(translate or _engine_translate, self.timer, self)
         self.estimator = Estimator(estimate or _engine_estimate, self)
         self.report = RunReport(self)
+        self.loading = RawLoading(self)
         self._closed = self._run_when_ready = False
         self._lay_out()
         self._connect()
@@ -96,7 +101,9 @@ class TranslateDock(QWidget):
         column = QVBoxLayout(inner)
         column.setContentsMargins(6, 4, 14, 4)
         column.setSpacing(7)
-        parts = (self.volumes, self.method, self.conditions, self.more_section, self.warnings)
+        self.options_section = section("System", self.options)
+        sections = (self.options_section, self.more_section)
+        parts = (self.volumes, self.method, self.conditions, *sections, self.warnings)
         for widget in (*parts, self.estimate_line, self.bar, self.runs, self.curves_section):
             column.addWidget(widget)
         column.addStretch(1)
@@ -112,8 +119,11 @@ class TranslateDock(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     def _connect(self) -> None:
-        for fields in (self.volumes, self.method, self.conditions, self.more):
+        for fields in (self.volumes, self.method, self.conditions, self.options, self.more):
             fields.changed.connect(self._on_changed)
+        self.volumes.load_asked.connect(lambda: self.loading.ask(self.method.task_object))
+        self.loading.loaded.connect(self._on_loaded)
+        self.loading.failed.connect(self.bar.show_status)
         self.estimator.estimated.connect(self._on_estimated)
         self.bar.run_asked.connect(self.run)
         self.bar.again_asked.connect(self.run_another_seed)
@@ -130,7 +140,8 @@ class TranslateDock(QWidget):
 
     def values(self) -> dict[str, Any]:
         """Return the fields of the `Translation` as chosen."""
-        return {**self.method.values(), **self.more.values()}
+        values = {**self.method.values(), **self.more.values()}
+        return values if self.options.empty else {**values, "options": self.options.values()}
 
     def run(self) -> None:
         """Start the run that is chosen; what cannot work is said in the status line."""
@@ -177,18 +188,20 @@ class TranslateDock(QWidget):
     def _job(self, request: Any) -> RunJob:
         volume, reference = self.volumes.source_volume(), self.volumes.reference_volume()
         if self.volumes.simulate.isChecked():
-            pair = partial(simulated, volume, self.method.task_object, self.method.card)
+            settings = self.volumes.simulation.values()
+            pair = partial(simulated, volume, self.method.task_object, self.method.card, settings)
         else:
             pair = partial(_as_they_are, volume, reference)
         resampled = self.conditions.resample.isChecked()
-        prepare = partial(_inputs, request, pair, self.conditions.volumes(), resampled)
+        task = self.method.task_object
+        prepare = partial(_inputs, request, task, pair, self.conditions.volumes(), resampled)
         title = f"{volume.name} · {request.system}"
         return RunJob(f"translation {title}", request, prepare, self.more.new_run_folder(title))
 
     def _ask_for_conditions(self) -> None:
         """Ask for the inputs of the bundle that the volume itself is not."""
         task, inputs = self.method.task_object, self.method.inputs
-        self.volumes.allow_simulation(task.simulates)
+        self.volumes.fit_to(task)
         wanted = [name for name in inputs if name != "base"]
         if not task.simulates:
             layer = self.volumes.volume.layer
@@ -200,9 +213,13 @@ class TranslateDock(QWidget):
     def _on_changed(self) -> None:
         system = self.method.system_info
         self.more.allow_for(system)
+        with QSignalBlocker(self.options):
+            self.options.ask_for(getattr(system, "options", ()))
+        self.options_section.setVisible(not self.options.empty)
         self._ask_for_conditions()
         missing = system.needs_bundle and self.method.card is None
         reason = "open a volume first" if self.volumes.volume.layer is None else self.conditions.missing()
+        reason = reason or self.volumes.missing_measurement(self.method.task_object)
         self.bar.block(f"Bundle: none is installed for {system.title}" if missing else reason)
         if missing or reason:
             self.warnings.setVisible(False)
@@ -217,6 +234,15 @@ class TranslateDock(QWidget):
         simulate = self.volumes.simulate.isChecked()
         task, card = self.method.task_object, self.method.card
         self.estimator.ask(partial(_question, self.values(), volume, task, card, simulate))
+
+    def _on_loaded(self, source: Volume, pictures: dict[str, Volume]) -> None:
+        """Show a measurement that was read, and make it the volume of the next run."""
+        data, keywords, _ = source.to_layer()
+        layer = self.viewer.add_image(data, **keywords, contrast_limits=image_limits(data))
+        show_pictures(self.viewer, pictures)
+        self.volumes.simulate.setChecked(False)
+        self.volumes.volume.choose(layer)
+        self.bar.show_status(f"loaded {source.name}")
 
     def _on_estimated(self, result: EstimateResult) -> None:
         start, self._run_when_ready = self._run_when_ready, False
@@ -248,15 +274,17 @@ class TranslateDock(QWidget):
 
 def _inputs(
     request: Any,
+    task: Any,
     pair: Callable[[], tuple[Volume, Volume | None]],
     conditions: dict[str, Volume],
     resampled: bool,
-) -> tuple[Volume, Volume | None, dict[str, Volume]]:
-    """Return source, reference and conditions of a run (worker thread)."""
+) -> tuple[Volume, Volume | None, dict[str, Volume], dict[str, Volume]]:
+    """Return source, reference, conditions and pictures of the measurement of a run (worker thread)."""
     source, reference = pair()
+    pictures = task.pictures(source) if getattr(task, "accepts_raw", False) else {}
     if resampled:
-        return on_result_grid(request, source, reference, conditions)
-    return source, reference, conditions
+        return *on_result_grid(request, source, reference, conditions), pictures
+    return source, reference, conditions, pictures
 
 
 def _as_they_are(volume: Any, reference: Any) -> tuple[Any, Any]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_vol2vol.errors import VolumeError
+from napari_vol2vol.options import options_of
 from napari_vol2vol.ui.layer_choice import LayerChoice
 from napari_vol2vol.ui.layer_volume import MODALITIES, modality_of, set_modality, volume_of
+from napari_vol2vol.ui.option_fields import OptionFields
 from napari_vol2vol.ui.result_layers import RESULT_KEY
 from napari_vol2vol.ui.row import Row
-from napari_vol2vol.volume import Volume
+from napari_vol2vol.volume import METADATA_KEY, Volume
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -23,9 +25,10 @@ FIELD_OF_VIEW_VOXELS = 0.5
 
 
 class VolumeFields(QWidget):
-    """``changed`` is emitted when any choice changes."""
+    """``changed`` is emitted when any choice changes, ``load_asked`` where a measurement is to be read."""
 
     changed = Signal()
+    load_asked = Signal()
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
@@ -35,6 +38,9 @@ class VolumeFields(QWidget):
         self.modality.addItems(MODALITIES)
         self.simulate = QCheckBox("Simulate: degrade this volume first")
         self.simulate.setToolTip("Makes the input from this volume and keeps the volume as reference")
+        self.simulation = OptionFields()
+        self.load = QPushButton("Load a measurement …")
+        self.load.setToolTip("A sinogram or k-space from NumPy or HDF5: it becomes the volume of the run")
         self.volume_row = Row("Volume", self.volume, number="1", tip="The 3D image layer to translate")
         self.modality_row = Row(
             "Modality", self.modality, tip="Read from file name, BIDS suffix or DICOM tags; correct it here"
@@ -47,7 +53,8 @@ class VolumeFields(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for widget in (self.volume_row, self.modality_row, self.simulate, self.reference_row):
+        parts = (self.volume_row, self.modality_row, self.load, self.simulate, self.simulation)
+        for widget in (*parts, self.reference_row):
             layout.addWidget(widget)
         self._reference_touched = False
         self._may_simulate = True
@@ -56,6 +63,8 @@ class VolumeFields(QWidget):
         self.reference.activated.connect(self._on_reference_touched)
         self.reference.layer_changed.connect(self._on_changed)
         self.simulate.toggled.connect(self._on_changed)
+        self.simulation.changed.connect(self._on_changed)
+        self.load.clicked.connect(self.load_asked)
         viewer.layers.events.inserted.connect(self._on_inserted)
         self._viewer = viewer
         self._on_volume()
@@ -77,12 +86,26 @@ class VolumeFields(QWidget):
         layer = self.reference.layer
         return None if layer is None or self.simulate.isChecked() else volume_of(layer)
 
-    def allow_simulation(self, allowed: bool) -> None:
-        """Offer to make the input from the volume, where the task can; untick it where it cannot."""
-        self._may_simulate = allowed
-        if not allowed:
+    def fit_to(self, task: Any) -> None:
+        """Offer what the task can: to make the input from the volume, with its settings, or to read it."""
+        self._may_simulate = task.simulates
+        if not task.simulates:
             self.simulate.setChecked(False)
-        self.simulate.setVisible(allowed)
+        self.simulate.setVisible(task.simulates)
+        raw = getattr(task, "accepts_raw", False)
+        self.simulate.setText(f"Simulate: {'measure' if raw else 'degrade'} this volume first")
+        self.load.setVisible(raw)
+        with QSignalBlocker(self.simulation):
+            self.simulation.ask_for(options_of(getattr(task, "simulation", None)))
+        self.simulation.setVisible(self.simulate.isChecked() and not self.simulation.empty)
+
+    def missing_measurement(self, task: Any) -> str:
+        """Return why a task that starts from a measurement cannot begin; empty where it can."""
+        layer = self.volume.layer
+        if layer is None or self.simulate.isChecked() or not getattr(task, "accepts_raw", False):
+            return ""
+        measured = layer.metadata.get(METADATA_KEY, {}).get("measured")
+        return "" if measured is not None else "tick Simulate to measure this volume, or load a measurement"
 
     def shared_layers(self) -> list[Image]:
         """Return the layers whose window the results share."""

@@ -12,7 +12,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,10 +31,14 @@ Translate = Callable[..., Iterable[Any]]
 
 @dataclass(frozen=True)
 class Prepared:
-    """The input as the run takes it: ``source`` is new where the volume was degraded for a simulation."""
+    """The input as the run takes it: ``source`` is new where the volume was degraded for a simulation.
+
+    ``pictures`` show the measurement itself, a sinogram or k-space, by what they are.
+    """
 
     source: Volume
     reference: Volume | None
+    pictures: Mapping[str, Volume] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Inputs(NamedTuple):
     source: Volume
     reference: Volume | None = None
     conditions: Mapping[str, Volume] | None = None
+    pictures: Mapping[str, Volume] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def run_events(job: RunJob, control: RunControl, translate: Translate) -> Genera
     stream: Any = None
     try:
         inputs = Inputs(*job.prepare())
-        yield Prepared(inputs.source, inputs.reference)
+        yield Prepared(inputs.source, inputs.reference, inputs.pictures or {})
         options: dict[str, Any] = {
             "reference": inputs.reference,
             "box": control.box,
