@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_vol2vol.errors import VolumeError
 from napari_vol2vol.grid import Grid
+from napari_vol2vol.measured import Measured
 
 FloatArray = NDArray[np.float32]
 Affine = NDArray[np.float64]
@@ -57,12 +58,14 @@ class Volume:
     ``data`` is float32 ``(z, y, x)``: index 0 grows towards superior, 1 towards anterior, 2 towards the
     right. ``affine`` (4, 4) maps the voxel index ``(x, y, z, 1)`` to mm in RAS+; it may be oblique. ``units``
     are the units of the values, ``"HU"`` or ``"a.u."``; ``modality`` is ``"T1w"``, ``"T2w"``, ``"FLAIR"``,
-    ``"T1ce"``, ``"PD"``, ``"CT"`` or None where unknown.
+    ``"T1ce"``, ``"PD"``, ``"CT"`` or None where unknown. ``measured`` is what a scanner measured where the
+    voxels are only a first reconstruction of it; it goes where the voxels change.
 
     Raises
     ------
     VolumeError
-        Where ``data`` has not three axes, has an axis of size zero, is complex, or ``affine`` is singular.
+        Where ``data`` has not three axes, has an axis of size zero, is complex, or ``affine`` is singular;
+        where ``measured`` is of an image of another shape.
     """
 
     data: FloatArray
@@ -72,10 +75,16 @@ class Volume:
     name: str = "volume"
     source: Source | None = None
     provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    measured: Measured | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", _as_voxels(self.data, self.name))
         object.__setattr__(self, "affine", checked_affine(self.affine, self.name))
+        if self.measured is not None and self.measured.shape != self.shape:
+            raise VolumeError(
+                f"{self.name}: measured: found a measurement of an image of {self.measured.shape} voxels, "
+                f"accepted is one of the volume's {self.shape} (z, y, x)"
+            )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -122,6 +131,8 @@ class Volume:
     ) -> Self:
         """Return a copy with other voxels; without a new ``affine`` their shape has to stay.
 
+        What was ``measured`` is kept only with the very same voxels.
+
         Raises
         ------
         VolumeError
@@ -135,6 +146,7 @@ class Volume:
             )
         return replace(
             self,
+            measured=self.measured if data is self.data and affine is None else None,
             data=array,
             affine=self.affine if affine is None else np.asarray(affine, np.float64),
             name=self.name if name is None else name,
@@ -165,7 +177,7 @@ class Volume:
             cval=float(self.data.min()),
         )
         source = other.source and replace(other.source, dtype="float32", slope=1.0, intercept=0.0)
-        return replace(self, data=moved, affine=other.affine.copy(), source=source)
+        return replace(self, data=moved, affine=other.affine.copy(), source=source, measured=None)
 
     def to_layer(self, kind: str = "image") -> LayerData:
         """Return napari layer data ``(array, keywords, kind)``; ``kind`` is ``"image"`` or ``"labels"``.
@@ -181,6 +193,7 @@ class Volume:
             "modality": self.modality,
             "source": self.source,
             "provenance": dict(self.provenance),
+            "measured": self.measured,
         }
         keywords = {
             "name": self.name,
@@ -225,14 +238,19 @@ class Volume:
         array, scale_mm = np.flip(array, flips), np.abs(scale_mm)
         remembered = (metadata or {}).get(METADATA_KEY)
         known: Mapping[str, Any] = remembered if isinstance(remembered, Mapping) else {}
+        affine = _moved_affine(known.get("affine"), scale_mm, offset_mm)
+        measured = known.get("measured")
+        if flips or (measured is not None and measured.shape != array.shape):
+            measured = None  # the layer was turned or cut: it shows no longer what was measured
         return cls(
             array,
-            _moved_affine(known.get("affine"), scale_mm, offset_mm),
+            affine,
             known.get("units", "a.u."),
             known.get("modality"),
             name,
             known.get("source"),
             known.get("provenance") or {},
+            measured,
         )
 
 

@@ -1,3 +1,5 @@
+import gc
+
 import pytest
 import torch
 
@@ -19,6 +21,7 @@ from napari_vol2vol.sampling.corrections import Proximal, TotalVariationAlongZ
 from napari_vol2vol.sampling.dds_ddim import dds_ddim
 from napari_vol2vol.sampling.low_rank import LowRankWeights
 from napari_vol2vol.sampling.schedules import timesteps
+from napari_vol2vol.sampling.slice_prior import SlicePrior
 from napari_vol2vol.sampling.warm_start import from_estimate
 from sampling.small_prior import DIFFUSED, small_prior
 
@@ -295,3 +298,32 @@ def test_the_settings_of_the_paper_are_the_defaults():
         1e-3,
     )
     assert LowRankWeights(small_prior().network).rank == 4
+
+
+def test_d3ip_holds_only_a_few_volumes_whatever_the_number_of_slices(prior):
+    """x_t, the prior's estimate, the corrected one and its copy while noise is added: no start, no A^T y."""
+    depth, most = 64, []
+    volume = torch.rand((depth, 16, 16), generator=torch.Generator().manual_seed(5))
+    y = measured(OPERATOR, volume, 0.01)
+    before = {id(o) for o in gc.get_objects() if isinstance(o, torch.Tensor)}
+
+    def count(step=0):
+        storages = {
+            o.untyped_storage().data_ptr()
+            for o in gc.get_objects()
+            if isinstance(o, torch.Tensor)
+            and id(o) not in before
+            and o.untyped_storage().nbytes() >= volume.nbytes
+        }
+        most.append(len(storages))
+        return torch.randn(depth, 16, 16)
+
+    watched = SlicePrior(prior.network, DIFFUSED, slice_batch=4, tick=count)
+    correction, weights = Proximal(OPERATOR, y, 0.5, 3, slice_batch=4), LowRankWeights(prior.network)
+    denoiser = Corrected(VolumeAdaptation(watched, correction, weights, QUICK), correction)
+    sampler = adapting(from_estimate(dds_ddim, lambda: OPERATOR.adjoint(y)), weights)
+    with torch.inference_mode():
+        steps = sampler(denoiser, count(), timesteps(4), DIFFUSED.schedule, count, eta=0.85)
+        while next(steps, None) is not None:
+            pass
+    assert max(most) <= 3

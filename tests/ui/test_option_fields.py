@@ -1,8 +1,8 @@
 import pytest
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLineEdit, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit, QSpinBox
 
 from napari_vol2vol.options import Option
-from napari_vol2vol.ui.option_fields import OptionFields
+from napari_vol2vol.ui.option_fields import OptionFields, RealField
 
 VIEWS = Option("views", 60, "Angles", low=1, high=2000)
 NOISE = Option("noise", 0.01, "Deviation", low=0.0)
@@ -23,7 +23,7 @@ def fields(qtbot):
 
 def test_every_kind_of_option_gets_its_editor_and_starts_at_its_default(fields):
     kinds = [type(f.editor) for f in fields.fields.values()]
-    assert kinds == [QSpinBox, QDoubleSpinBox, QComboBox, QLineEdit, QCheckBox, QSpinBox]
+    assert kinds == [QSpinBox, RealField, QComboBox, QLineEdit, QCheckBox, QSpinBox]
     assert fields.values() == {
         "views": 60, "noise": 0.01, "geometry": "parallel", "mask_file": "", "exact": True, "bins": None,
     }  # fmt: skip

@@ -11,6 +11,10 @@ from pathlib import Path
 from napari_vol2vol.bundles.card import BundleCard, read_card
 from napari_vol2vol.errors import BundleError
 
+#: The task of a card whose network is a prior without conditions, for every reconstruction.
+PRIOR_TASK = "reconstruction-prior"
+RECONSTRUCTIONS = ("sparse-view-ct", "mri-reconstruction")
+
 
 def bundle_folders() -> list[Path]:
     """Return the folders searched, first match wins."""
@@ -39,8 +43,9 @@ def list_bundles(task: str | None = None, system: str | None = None) -> list[Bun
                 continue
             cards.setdefault(card.name, card)
     fitting = (
-        c for c in cards.values() if task in (None, c.task) and (system is None or system in c.systems)
-    )
+        c for c in cards.values()
+        if (task is None or serves(c, task)) and (system is None or system in c.systems)
+    )  # fmt: skip
     if system is None:
         return sorted(fitting, key=lambda card: card.name)
     return sorted(
@@ -49,22 +54,39 @@ def list_bundles(task: str | None = None, system: str | None = None) -> list[Bun
     )
 
 
+def serves(card: BundleCard, task: str) -> bool:
+    """Whether a bundle is for a task; priors are for every reconstruction."""
+    return card.task == task or (card.task == PRIOR_TASK and task in RECONSTRUCTIONS)
+
+
+def channels_of(card: BundleCard) -> int:
+    """Return the channels of the images that a prior knows: 1 for real, 2 for complex ones."""
+    return int(card.network.get("in_channels", 1))
+
+
 def find_bundle(
-    name_or_path: str | None, task: str, system: str, modalities: Collection[str] = ()
+    name_or_path: str | None,
+    task: str,
+    system: str,
+    modalities: Collection[str] = (),
+    channels: int | None = None,
 ) -> BundleCard:
     """Return a bundle by name or folder, or the default for a task and system.
 
     The default is the best one (`list_bundles`) whose modality is among ``modalities``, else the best.
+    ``channels`` are those of the image to be reconstructed, which a prior must have (None: any).
 
     Raises
     ------
     BundleError
-        If there is none, or it serves another task or system; the message names what there is.
+        If there is none, or it serves another task or system, or has other channels; the message names what
+        there is.
     """
-    fitting = list_bundles(task, system)
+    fitting = [c for c in list_bundles(task, system) if channels is None or channels_of(c) == channels]
     if name_or_path is None:
         if not fitting:
-            raise BundleError(f"no bundle for task {task!r} and system {system!r} is installed")
+            of = "" if channels is None else f" and images of {channels} channel(s)"
+            raise BundleError(f"no bundle for task {task!r} and system {system!r}{of} is installed")
         return next((card for card in fitting if set(card.modality) & set(modalities)), fitting[0])
     if (Path(name_or_path) / "metadata.json").is_file():
         card = read_card(Path(name_or_path))
@@ -76,7 +98,12 @@ def find_bundle(
                 f"bundle: found {name_or_path!r}, installed are {known} (or give a bundle's folder)"
             )
         card = everything[name_or_path]
-    if card.task != task or system not in card.systems:
+    if channels is not None and card.task == PRIOR_TASK and channels_of(card) != channels:
+        raise BundleError(
+            f"bundle {card.name} is a prior of images with {channels_of(card)} channel(s), the measurement "
+            f"is of one with {channels} (1: real, 2: complex)"
+        )
+    if not serves(card, task) or system not in card.systems:
         raise BundleError(
             f"bundle {card.name} serves task {card.task} with {', '.join(card.systems)}, "
             f"not {task} with {system}"

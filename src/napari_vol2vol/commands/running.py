@@ -29,7 +29,7 @@ def run_with_progress(
     """Run a translation with a progress bar on stderr (terminals only); Ctrl-C keeps what is finished."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from napari_vol2vol.engine import Done, Notice, translate
+    from napari_vol2vol.engine import Done, Notice, Started, translate
     from napari_vol2vol.engine import Progress as Step
 
     cancel = threading.Event()
@@ -38,16 +38,20 @@ def run_with_progress(
         TimeRemainingColumn(), console=errors, transient=True, disable=not errors.is_terminal,
     )  # fmt: skip
     with bar, interrupt_sets(cancel):
+        steps = request.steps
         row = bar.add_task(request.system, total=1.0, detail="")
         events = translate(
             request, volume, conditions=conditions or {}, reference=truth, cancel=cancel, folder=folder
         )
         for event in events:
-            if isinstance(event, Notice):
+            if isinstance(event, Started):
+                steps = event.steps
+            elif isinstance(event, Notice):
                 errors.print(f"[yellow]note:[/yellow] {escape(event.message)}")
             elif isinstance(event, Step):
                 psnr = "" if event.psnr is None else f" {event.psnr:.2f} dB"
-                detail = f"sample {event.sample}/{request.samples} step {event.step}/{request.steps}{psnr}"
+                which = event.what or f"sample {event.sample}/{request.samples}"
+                detail = f"{which} step {event.step}/{steps}{psnr}"
                 bar.update(row, completed=event.fraction, detail=detail)
             elif isinstance(event, Done):
                 done = event
@@ -61,6 +65,6 @@ def default_steps(task: str, system: str, bundle: str | None) -> int:
     from napari_vol2vol.tasks import get_task
 
     info = get_system(system)
-    if not info.needs_bundle:
+    if not info.needs_bundle or info.own_steps:
         return info.default_steps
-    return find_bundle(bundle, get_task(task).name, system).default_steps
+    return info.steps(find_bundle(bundle, get_task(task).name, system))

@@ -23,14 +23,22 @@ from napari_vol2vol.commands.terminal import (
 
 def bench(
     preset: Annotated[list[str] | None, typer.Option(help="compact, paper-small, paper; repeatable.")] = None,
-    size: Annotated[int, typer.Option(help="Edge of the cube in voxels.")] = 64,
+    size: Annotated[int | None, typer.Option(help="Edge in voxels (64; 256 for --projector).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     ensembles: Annotated[bool, typer.Option("--ensembles", help="Each ensemble beside its parts.")] = False,
+    projector: Annotated[
+        bool,
+        typer.Option("--projector", help="CT projection against rotate-and-sum, in --size ² × 64 voxels."),
+    ] = False,
     fusion_preset: Annotated[
         str | None, typer.Option(help="3D preset of --ensembles (default: that of the 2D networks).")
     ] = None,
 ) -> None:
     """Seconds per denoising step against a plain slice-by-slice float32 loop of the same networks."""
+    if projector:
+        _projector_table(size or 256, device)
+        return
+    size = size or 64
     if ensembles:
         for name in preset or ["compact"]:
             _ensemble_table(name, fusion_preset or name, size, device)
@@ -53,6 +61,21 @@ def _ensemble_table(preset: str, fusion_preset: str, size: int, device: str) -> 
     table = Table("ensemble", "cube", "s / step", "beside", "costs", title=f"{preset}, 3D {fusion_preset}")
     for t in bench_ensembles(preset, size, device, fusion_preset=fusion_preset):
         table.add_row(t.system, f"{size}³", f"{t.seconds:.2f}", t.part, f"{t.ratio:.2f}×")
+    out.print(table)
+
+
+def _projector_table(size: int, device: str) -> None:
+    from napari_vol2vol.engine.device import resolve_device
+    from napari_vol2vol.evaluation.projector_bench import bench_projectors
+
+    titles = ("projector", "s forward", "s adjoint", "error", "mismatch", "s to build", "faster")
+    table = Table(*titles, title=f"{size}² × 64 voxels, 60 views, parallel beam")
+    timings = list(bench_projectors(size, device=str(resolve_device(device))))
+    for t in timings:
+        table.add_row(
+            t.method, f"{t.forward_seconds:.3f}", f"{t.adjoint_seconds:.3f}", f"{t.error:.2e}",
+            f"{t.mismatch:.1e}", f"{t.build_seconds:.1f}", f"{timings[-1].seconds / t.seconds:.1f}×",
+        )  # fmt: skip
     out.print(table)
 
 

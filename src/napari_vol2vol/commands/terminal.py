@@ -71,10 +71,10 @@ def factor_of(text: str) -> tuple[int, int, int]:
     return z, y, x
 
 
-def check_output(path: Path, overwrite: bool) -> None:
+def check_output(path: Path, overwrite: bool, suffixes: tuple[str, ...] = (".nii", ".nii.gz")) -> None:
     """Refuse, before any work, a name that cannot be written or must not be overwritten."""
-    if not path.name.endswith((".nii", ".nii.gz")):
-        raise SettingsError(f"output: found {path}, accepted is a name that ends in .nii or .nii.gz")
+    if not path.name.endswith(suffixes):
+        raise SettingsError(f"output: found {path}, accepted is a name that ends in {' or '.join(suffixes)}")
     if path.exists() and not overwrite:
         raise SettingsError(f"output: {path} exists already; choose another name or add --overwrite")
     if not path.parent.is_dir():

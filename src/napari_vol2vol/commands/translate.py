@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_vol2vol.volume import Volume
 
 from napari_vol2vol.commands.running import default_steps, run_with_progress
+from napari_vol2vol.commands.sources import read_source, settings_of
 from napari_vol2vol.commands.terminal import (
     EXIT_CANCELLED,
     as_text,
@@ -28,7 +29,12 @@ from napari_vol2vol.commands.terminal import (
 
 
 def translate(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="NIfTI file, or DICOM file or folder.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT", help="NIfTI or DICOM; for reconstruction also raw data (.npy, .npz, .h5)."
+        ),
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Result (.nii or .nii.gz): the mean of the samples.")
     ],
@@ -47,7 +53,10 @@ def translate(
     seed: Annotated[int, typer.Option(help="Same seed, same volume.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
-    eta: Annotated[float, typer.Option(help="DDIM noise: 0 deterministic, 1 ancestral.")] = 0.0,
+    eta: Annotated[
+        float | None,
+        typer.Option(help="DDIM noise: 0 deterministic, 1 ancestral; the system's own if not given."),
+    ] = None,
     plane: Annotated[str | None, typer.Option(help="Plane of single-plane systems.")] = None,
     factor: Annotated[
         str | None, typer.Option(help="4, or 4,4,1 in z,y,x order, where no bundle sets it.")
@@ -67,6 +76,15 @@ def translate(
     weights: Annotated[
         str | None, typer.Option(help="Shares of the planes of an average, e.g. 0.5,0.25,0.25.")
     ] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Measure INPUT first, and hold the result to it.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="NAME=VALUE of the system, the simulation or the raw file (views=60); repeatable."
+        ),
+    ] = None,
     slice_batch: Annotated[int | None, typer.Option(help="Slices a 2D network call.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write figures and provenance as JSON.")] = None,
     run_folder: Annotated[Path | None, typer.Option(help="Keep every finished sample here.")] = None,
@@ -76,22 +94,26 @@ def translate(
     """Translate a volume and write the result with its provenance."""
     from napari_vol2vol.engine import Translation
     from napari_vol2vol.io import read_volume, write_volume
+    from napari_vol2vol.tasks import get_task
 
     beside = {name: _beside(output, name) for name in ("uncertainty", "error")}
     check_output(output, overwrite)
     if samples > 1:
         check_output(beside["uncertainty"], overwrite)
-    if reference:
+    if reference or simulate:
         check_output(beside["error"], overwrite)
-    volume = read_volume(source)
-    if modality:
-        volume = replace(volume, modality=modality)
-    truth = read_volume(reference) if reference else None
+    asked = get_task(task)
+    block = factor_of(factor) if factor else None
+    of_source, options = settings_of(asked, system, source, simulate, settings or [])
+    volume, truth = read_source(
+        asked, source, simulate=simulate, settings=of_source, factor=block, modality=modality
+    )
+    truth = read_volume(reference) if reference else truth
     if steps is None:
         steps = default_steps(task, system, bundle)
     request = Translation(
         task, system, bundle, steps, solver, samples, seed, device, precision, eta=eta,
-        plane=plane, factor=factor_of(factor) if factor else None, consistency=consistency,
+        plane=plane, factor=block, consistency=consistency, options=options,
         slice_batch=slice_batch, fusion_lambda=fusion_lambda, weights=_weights(weights),
     )  # fmt: skip
     conditions = _conditions(condition or [])

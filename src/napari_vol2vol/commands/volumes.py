@@ -20,21 +20,38 @@ from napari_vol2vol.commands.terminal import (
 
 def degrade(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="NIfTI file, or DICOM file or folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Result (.nii or .nii.gz).")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Result (.nii or .nii.gz; .npz for sinogram or k-space).")
+    ],
     task: Annotated[str, typer.Option(help="What to prepare an input for.")] = "super-resolution",
     factor: Annotated[str, typer.Option(help="4, or 4,4,1 in z,y,x order.")] = "4",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of the simulation (views=60); repeatable.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
 ) -> None:
-    """Make the input that a task would start from: for super-resolution, block averages."""
+    """Make the input that a task would start from: block averages, or a measurement and its plain image."""
+    from napari_vol2vol.commands.sources import parsed, simulated
     from napari_vol2vol.io import read_volume, write_volume
     from napari_vol2vol.io.provenance import build_record, describe_input
+    from napari_vol2vol.options import options_of
     from napari_vol2vol.tasks import get_task
 
-    check_output(output, overwrite)
+    asked = get_task(task)
+    values = parsed(options_of(asked.simulation), settings or [])
+    raw = asked.accepts_raw and output.suffix == ".npz"
+    check_output(output, overwrite, (".npz",) if raw else (".nii", ".nii.gz"))
     volume = read_volume(source)
-    low = get_task(task).degrade(volume, factor_of(factor))
+    low, _ = simulated(asked, volume, values, factor_of(factor))
+    if raw and low.measured is not None:
+        from napari_vol2vol.io.raw_write import write_measured
+
+        write_measured(low.measured, output)
+        out.print(f"wrote {output}: measurement of {low.shape} voxels (z, y, x)")
+        return
+    made = {"factor": factor} if low.measured is None else {"measurement": low.measured.summary()}
     record = build_record(
-        inputs=[describe_input(volume)], task=f"degrade: {task}", settings={"factor": factor}, generated=False
+        inputs=[describe_input(volume)], task=f"degrade: {task}", settings=made, generated=False
     )
     write_volume(low, output, overwrite=overwrite, record=record)
     spacing = " × ".join(f"{s:.3g}" for s in low.spacing_mm)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from napari_vol2vol.volume import Volume
 
 FloatArray = NDArray[np.float32]
+#: The result of the same system with a prior that does not adapt: a tap while it runs, a volume at the end.
+FIXED_PRIOR = "fixed prior"
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Progress:
     ``step`` counts from 1 when a step has finished; several events may share a step.
     ``fraction`` is of the whole run in [0, 1]; ``seconds_left`` is None until the first step has been timed.
     ``residual`` is the relative data residual ``|A x0_hat - y| / |y|`` of the newest x̂0, ``psnr`` its PSNR
-    in dB against the reference (None without one); both are None on events between steps.
+    in dB against the reference (None without one); both are None on events between steps. ``what`` is
+    empty, or `FIXED_PRIOR` while the twin of the system runs.
     """
 
     sample: int
@@ -52,6 +55,7 @@ class Progress:
     seconds_left: float | None = None
     residual: float | None = None
     psnr: float | None = None
+    what: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,10 @@ class Done:
     """The run has ended by itself or was cancelled; what was finished is in ``volumes``.
 
     ``volumes`` maps ``"x0"`` (the last sample), ``"mean"``, ``"uncertainty"`` (standard deviation, only for
-    two or more samples) and ``"error"`` (mean - reference, only with a reference) to volumes in physical
-    units. ``metrics`` holds figures against the reference, ``record`` the provenance that is written beside
-    every file.
+    two or more samples), ``"error"`` (mean - reference, only with a reference), ``"change"`` (mean - source,
+    where both are HU) and `FIXED_PRIOR` (the result of the system's twin, where it was asked for) to volumes
+    in physical units. ``metrics`` holds figures against the reference, ``record`` the provenance that is
+    written beside every file.
     """
 
     volumes: Mapping[str, Volume]

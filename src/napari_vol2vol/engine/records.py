@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_vol2vol.engine.events import FIXED_PRIOR
 from napari_vol2vol.errors import RunError
 from napari_vol2vol.metrics.calibration import mean_absolute_calibration_error
 from napari_vol2vol.metrics.fidelity import default_data_range, mean_absolute_error, psnr
@@ -81,9 +82,11 @@ class RunFolder:
         cancelled: bool,
     ) -> None:
         """Write mean, uncertainty and error, then the record of the whole run."""
-        for name in ("mean", "uncertainty", "error"):
+        for name in ("mean", "uncertainty", "error", FIXED_PRIOR):
             if name in volumes:
-                self._write(volumes[name], self.path / f"{name}.nii.gz", {**record, "what": name})
+                self._write(
+                    volumes[name], self.path / f"{name.replace(' ', '-')}.nii.gz", {**record, "what": name}
+                )
         self._write_json({"state": "cancelled" if cancelled else "done", "metrics": dict(metrics), **record})
 
     def _write(self, volume: Volume, path: Path, record: Mapping[str, Any]) -> None:
@@ -97,6 +100,27 @@ class RunFolder:
         partial = self.path / "run.json.partial"
         partial.write_text(json.dumps(as_json(dict(record)), indent=2, ensure_ascii=False) + "\n")
         os.replace(partial, self.path / "run.json")
+
+
+def record_of(job: Job, **more: Any) -> dict[str, Any]:
+    """Return the provenance of a run's results; ``more`` are further fields of `build_record`."""
+    from napari_vol2vol.io.provenance import build_record, describe_input
+
+    request, card = job.request, job.card
+    if job.source.measured is not None:
+        more["measurement"] = job.source.measured.summary()
+    return build_record(
+        inputs=[describe_input(volume) for volume in (job.source, *job.conditions.values())],
+        task=request.task,
+        system=request.system,
+        bundle=None
+        if card is None
+        else {"name": card.name, "version": card.version, "weights": card.weights,
+              "requires": card.requires, "licence": card.licence},
+        settings=request.as_dict() | {"solver": job.solver, "eta": job.eta, "options": dict(job.options)},
+        seed=request.seed,
+        **more,
+    )  # fmt: skip
 
 
 class TrajectoryRecorder:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.options import Value
 from napari_vol2vol.systems.registry import SOLVERS
 
 PRECISIONS = ("auto", "bfloat16", "float32")
@@ -20,11 +21,13 @@ class Translation:
 
     ``bundle`` is a bundle name, a folder, or None for the default of task and system. ``solver`` is one that
     fits the system, or ``auto`` for its default. ``device`` is ``"auto"`` or a torch device; ``precision``
-    one of ``auto, bfloat16, float32``. ``eta`` is DDIM's stochasticity in [0, 1]. ``plane`` picks one plane
+    one of ``auto, bfloat16, float32``. ``eta`` is DDIM's stochasticity in [0, 1], or None for that of the
+    system. ``plane`` picks one plane
     of systems that can run on one, ``weights`` are the shares of the branches of an average (None: equal),
     ``factor`` the block (kz, ky, kx) of systems without a bundle. ``slice_batch`` is the number of slices per
     2D network call (None: chosen from the memory). ``record_trajectory_mib`` is the cap in MiB of a float16
-    recording of x̂0 at every step (0: none).
+    recording of x̂0 at every step (0: none). ``options`` are settings of the system alone
+    (`SystemInfo.options`), the others staying at their defaults.
 
     Raises
     ------
@@ -41,7 +44,7 @@ class Translation:
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
-    eta: float = 0.0
+    eta: float | None = None
     fusion_lambda: float = 1.0
     consistency: bool = True
     plane: str | None = None
@@ -49,6 +52,7 @@ class Translation:
     factor: tuple[int, int, int] | None = None
     slice_batch: int | None = None
     record_trajectory_mib: int = 0
+    options: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, low, high in (("steps", 1, 1000), ("samples", 1, 1000), ("seed", 0, 2**63 - 1)):
@@ -61,7 +65,7 @@ class Translation:
             raise SettingsError(f"solver: found {self.solver!r}, accepted are {', '.join(SOLVERS)}")
         if self.precision not in PRECISIONS:
             raise SettingsError(f"precision: found {self.precision!r}, accepted are {', '.join(PRECISIONS)}")
-        if not 0 <= self.eta <= 1:
+        if self.eta is not None and not 0 <= self.eta <= 1:
             raise SettingsError(f"eta: found {self.eta}, accepted is 0 (deterministic) to 1 (ancestral)")
         if self.slice_batch is not None and self.slice_batch < 1:
             raise SettingsError(f"slice_batch: found {self.slice_batch}, accepted is 1 or more")
@@ -72,7 +76,7 @@ class Translation:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values."""
-        return asdict(self)
+        return asdict(replace(self, options=dict(self.options)))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
 
 from napari_vol2vol.bundles.card import BundleCard, check_fit
-from napari_vol2vol.bundles.library import find_bundle, inputs_of, required_bundles
+from napari_vol2vol.bundles.library import PRIOR_TASK, find_bundle, inputs_of, required_bundles
 from napari_vol2vol.bundles.weights import config_from_card
 from napari_vol2vol.engine.allocation import reused_memory
 from napari_vol2vol.engine.device import resolve_device, resolve_precision
@@ -23,6 +23,8 @@ from napari_vol2vol.engine.sampling_run import SamplingRun
 from napari_vol2vol.engine.stream import Emitter, stream
 from napari_vol2vol.errors import RunError, SettingsError
 from napari_vol2vol.networks.monai_unet import NetworkConfig
+from napari_vol2vol.options import Value
+from napari_vol2vol.options import resolve as resolve_options
 from napari_vol2vol.systems.registry import get_system
 from napari_vol2vol.tasks.registry import get_task
 from napari_vol2vol.volume import Volume, check_image, check_reference
@@ -53,6 +55,7 @@ class Job:
     plane_config: NetworkConfig | None
     volume_config: NetworkConfig | None
     conditions: Mapping[str, Volume]
+    options: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
@@ -70,10 +73,38 @@ class Job:
         return get_system(self.request.system).solver(self.request.solver)
 
     @property
+    def has_prior(self) -> bool:
+        """Whether the bundle is a prior for every reconstruction, of no modality."""
+        return self.card is not None and self.card.task == PRIOR_TASK
+
+    @property
     def multiple(self) -> int:
-        """What each axis of the padded grid must be divisible by."""
+        """What each axis of the padded grid must be divisible by; priors pad by themselves."""
+        if self.has_prior:
+            return 1
         configs = [c for c in (self.plane_config, self.volume_config) if c is not None]
         return max([1, *(c.multiple for c in configs)])
+
+    @property
+    def eta(self) -> float:
+        """The stochasticity of the run: the one asked for, or that of the system."""
+        wanted = self.request.eta
+        return get_system(self.request.system).eta if wanted is None else wanted
+
+    @property
+    def twin(self) -> str | None:
+        """The system with a fixed prior that runs after this one, if it was asked for."""
+        wanted = self.options.get("compare") == "fixed"
+        return get_system(self.request.system).twin if wanted else None
+
+    def warnings(self) -> list[str]:
+        """Return a sentence for each way in which the source lies outside what the bundle was trained on.
+
+        Priors of reconstructions adapt to what they were not trained on.
+        """
+        if self.card is None or self.has_prior:
+            return []
+        return check_fit(self.card, self.source)
 
     @property
     def speed_key(self) -> tuple[str, str | None, str]:
@@ -103,17 +134,13 @@ def resolve(request: Translation, source: Volume, conditions: Mapping[str, Volum
             f"system {request.system} does not serve task {task.name}; {', '.join(task.systems)} do"
         )
     system.solver(request.solver)
+    options = resolve_options(system.options, request.options, f"system {system.name}")
     card = None
     if system.needs_bundle:
         given = [v.modality for v in (source, *conditions.values()) if v.modality]
-        card = find_bundle(request.bundle, request.task, request.system, given)
-    plane_config: NetworkConfig | None = None
-    volume_config: NetworkConfig | None = None
-    if card is not None:
-        config = config_from_card(card.network)
-        plane_config, volume_config = (config, None) if config.dims == 2 else (None, config)
-        for required in required_bundles(card).values():
-            plane_config = config_from_card(required.network)
+        channels = None if source.measured is None else 1 + source.measured.complex_image
+        card = find_bundle(request.bundle, request.task, request.system, given, channels)
+    plane_config, volume_config = _configs(card)
     device = resolve_device(request.device)
     batch = request.slice_batch or DEFAULT_SLICE_BATCH.get(device.type, 16)
     factor = card.factor if card is not None else request.factor or task.default_factor
@@ -122,8 +149,20 @@ def resolve(request: Translation, source: Volume, conditions: Mapping[str, Volum
             f"factor: found {request.factor}, bundle {card and card.name} is for {factor} (z, y, x)"
         )
     return Job(
-        request, source, card, factor, Plan(batch, None, str(device)), plane_config, volume_config, conditions
-    )
+        request, source, card, factor, Plan(batch, None, str(device)), plane_config, volume_config,
+        conditions, options,
+    )  # fmt: skip
+
+
+def _configs(card: BundleCard | None) -> tuple[NetworkConfig | None, NetworkConfig | None]:
+    """Return the configurations of the 2D and the 3D network of a bundle and those it builds on."""
+    if card is None:
+        return None, None
+    config = config_from_card(card.network)
+    plane, volume = (config, None) if config.dims == 2 else (None, config)
+    for required in required_bundles(card).values():
+        plane = config_from_card(required.network)
+    return plane, volume
 
 
 def estimate(request: Translation, source: Volume, conditions: Mapping[str, Volume] = NONE) -> Estimate:
@@ -132,16 +171,20 @@ def estimate(request: Translation, source: Volume, conditions: Mapping[str, Volu
     speed = _SPEEDS.get(job.speed_key)
     steps, samples = run_length(request)
     seconds = None if speed is None else speed * steps * samples * prod(job.output_shape)
-    warnings = check_fit(job.card, source) if job.card is not None else []
-    return Estimate(job.memory_bytes(), seconds, job.plan.device, tuple(warnings))
+    return Estimate(job.memory_bytes(), seconds, job.plan.device, tuple(job.warnings()))
 
 
 def run_length(request: Translation) -> tuple[int, int]:
-    """Return (steps, samples); without randomness, one sample; systems without a solver take one step."""
+    """Return (steps, samples); without randomness, one sample; systems without a solver take one step.
+
+    Steps are those of one sample: what was asked for, as many times as the system goes through them.
+    """
     system = get_system(request.system)
     if not system.stochastic:
         return 1, 1
-    return request.steps, 1 if system.solver(request.solver) in system.seedless else request.samples
+    return request.steps * system.rounds, 1 if system.solver(
+        request.solver
+    ) in system.seedless else request.samples
 
 
 def translate(
@@ -194,7 +237,7 @@ def translate(
         begin = time.monotonic()
         run = SamplingRun(job, task, emit, dtype, reference, box, cancel, folder, steps, samples)
         run.execute()
-        if run.statistics.count == samples and not run.cancelled:
+        if run.results.statistics.count == samples and not run.cancelled and job.twin is None:
             _SPEEDS[job.speed_key] = (time.monotonic() - begin) / (steps * samples * prod(job.output_shape))
 
     try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.networks.adm import AdmConfig
 from napari_vol2vol.networks.unet import UNetConfig
 
 PLANE_LABELS = 3  # axial, coronal, sagittal
@@ -35,6 +38,31 @@ def plane_unet(preset: str, conditions: int = 1, consecutive: int = 1) -> UNetCo
     raise SettingsError(
         f"2D network preset: found {preset!r}, accepted are paper, paper-small, compact, compact-slim"
     )
+
+
+def prior_network(preset: str, channels: int = 1) -> UNetConfig | AdmConfig:
+    """Return the unconditional 2D network of a preset for real (1 channel) or complex (2) images.
+
+    ``paper`` is the ADM of SCD and DDIP (`AdmConfig`), ``paper-small`` a quarter of its width; the compact
+    ones are those of `plane_unet`.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown preset or another number of channels.
+    """
+    if channels not in (1, 2):
+        raise SettingsError(f"channels: found {channels}, accepted are 1 (real) and 2 (complex)")
+    if preset == "paper":
+        return AdmConfig(in_channels=channels, out_channels=channels)
+    if preset == "paper-small":
+        return AdmConfig(2, channels, channels, (64, 64, 128, 128, 256, 256))
+    if preset not in ("compact", "compact-slim"):
+        raise SettingsError(
+            f"prior preset: found {preset!r}, accepted are paper, paper-small, compact, compact-slim"
+        )
+    config = plane_unet(preset, conditions=0)
+    return replace(config, in_channels=channels, out_channels=channels, labels=0)
 
 
 def fusion_unet(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,10 +122,19 @@ def phantom(
     image /= max(image.max(), 1e-12)
     if channels == 1:
         return image[None].astype(np.float32)
+    return with_phase(image, smooth_phase(rng, shape))
+
+
+def smooth_phase(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Return a phase `(H, W)` in radians: a random polynomial of second order, about half a turn wide."""
     y, x = np.meshgrid(*[np.linspace(-1, 1, n) for n in shape], indexing="ij")
     terms = np.stack([np.ones_like(x), x, y, x * y, x**2, y**2])
-    phase = np.tensordot(rng.normal(0, [np.pi, 0.5, 0.5, 0.3, 0.3, 0.3]), terms, 1)
-    return np.stack([image * np.cos(phase), image * np.sin(phase)]).astype(np.float32)
+    return np.asarray(np.tensordot(rng.normal(0, [np.pi, 0.5, 0.5, 0.3, 0.3, 0.3]), terms, 1))
+
+
+def with_phase(magnitude: NDArray[np.floating[Any]], phase: FloatArray) -> Image:
+    """Return real and imaginary part `(2, H, W)`."""
+    return np.stack([magnitude * np.cos(phase), magnitude * np.sin(phase)]).astype(np.float32)
 
 
 def line_integrals(ellipses: Ellipses, angle: FloatArray, position: FloatArray) -> FloatArray:

@@ -232,8 +232,10 @@ def adapting(sampler: Sampler, weights: LowRankWeights) -> Sampler:
     def run(
         denoiser: Denoiser, x: Tensor, times: Tensor, schedule: Schedule, noise: Noise, *, eta: float = 0.85
     ) -> Iterator[Step]:
+        steps = sampler(denoiser, x, times, schedule, noise, eta=eta)
+        del x  # this frame lives as long as the run
         with weights:
-            yield from sampler(denoiser, x, times, schedule, noise, eta=eta)
+            yield from steps
 
     return run
 

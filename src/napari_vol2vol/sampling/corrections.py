@@ -88,21 +88,15 @@ class Proximal:
     tolerance: float = 0.0
     slice_batch: int = 16
 
-    @cached_property
-    def back_projected(self) -> Tensor:
-        """``A^T y``."""
-        with torch.inference_mode(False):
-            return self.operator.adjoint(self.y)
-
     def __call__(self, x0_hat: Tensor, t: float) -> Tensor:
         """Return the proximal point, as far as ``steps`` go."""
         gamma = self.gamma(t) if callable(self.gamma) else self.gamma
 
         def solve(part: slice) -> Tensor:
-            x, b = take(x0_hat, part), take(self.back_projected, part)
-            normal = _at(self.operator, part, x0_hat).normal
+            own, x = _at(self.operator, part, x0_hat), take(x0_hat, part)
+            b = own.adjoint(take(self.y, part))  # not kept: it is as large as the volume
             return conjugate_gradient(
-                lambda v: normal(v) + gamma * v, b + gamma * x, x,
+                lambda v: own.normal(v) + gamma * v, b + gamma * x, x,
                 steps=self.steps, tolerance=self.tolerance, axes=self.operator.system_axes,
             )  # fmt: skip
 
@@ -110,9 +104,7 @@ class Proximal:
 
     def at_slices(self, index: Tensor | slice) -> Self:
         """Return the correction of some of the slices."""
-        part = replace(self, operator=self.operator.at_slices(index), y=take(self.y, index))
-        part.__dict__["back_projected"] = take(self.back_projected, index)
-        return part
+        return replace(self, operator=self.operator.at_slices(index), y=take(self.y, index))
 
 
 @dataclass(eq=False)

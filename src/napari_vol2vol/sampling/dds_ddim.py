@@ -31,9 +31,10 @@ def dds_ddim(
     for i, ((a, s), (a_next, s_next)) in enumerate(pairwise(zip(alphas, sigmas, strict=True))):
         x0_hat = denoiser(x, float(times[i]))
         yield Step(float(times[i]), x, x0_hat)
-        prior = denoiser.take_prior_estimate() if isinstance(denoiser, Corrected) else x0_hat
-        epsilon = torch.sub(x, prior, alpha=a).div_(s)
-        del prior
+        if isinstance(denoiser, Corrected):  # its estimate is ours now: no further volume
+            epsilon = denoiser.take_prior_estimate().mul_(-a).add_(x).div_(s)
+        else:
+            epsilon = torch.sub(x, x0_hat, alpha=a).div_(s)
         x = epsilon.mul_(s_next * (1 - eta**2) ** 0.5).add_(x0_hat, alpha=a_next)
         del x0_hat, epsilon
         if s_next > 0 and eta > 0:

@@ -22,6 +22,11 @@ class IntensityMap:
     offset: float
     scale: float
 
+    @classmethod
+    def linear(cls, zero: float, one: float) -> IntensityMap:
+        """Return the map under which ``zero`` and ``one`` become 0 and 1 in model space."""
+        return cls(2 * zero - one, 2 * (one - zero))
+
     def to_model(self, physical: Tensor) -> Tensor:
         """Map physical units so that [offset, offset + scale] becomes [-1, 1]."""
         return (physical - self.offset) * (2 / self.scale) - 1
@@ -33,10 +38,16 @@ class IntensityMap:
 
 @dataclass(frozen=True)
 class Observed:
-    """A linear measurement ``y = A x`` in model space."""
+    """A linear measurement ``y = A x + n`` in model space.
+
+    ``sigma`` is the standard deviation of n (None: unknown); ``nothing`` the value in model space of a voxel
+    that adds nothing to a measurement in physical units.
+    """
 
     y: Tensor
     operator: Operator
+    sigma: float | None = None
+    nothing: float = 0.0
 
     def projected(self, x: Tensor) -> Tensor:
         """Return the volume nearest to ``x`` `(D, H, W)` that satisfies ``A x = y``."""
@@ -52,8 +63,9 @@ class Measurement:
     conditions : mapping of str to Tensor, shape (D, H, W)
         What the networks may be conditioned on: modalities by name, and ``"base"`` where there is an
         operator.
-    plain : Tensor, shape (D, H, W)
-        The field's plain baseline: trilinear upsampling, or the source itself where nothing is upsampled.
+    plain : Tensor, shape (D, H, W) or (2, D, H, W)
+        The field's plain baseline: trilinear upsampling, the classical reconstruction, or the source itself.
+        Complex images have two channels.
     intensity : IntensityMap
         Of the result.
     crop : tuple of slice
@@ -71,7 +83,7 @@ class Measurement:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Shape of the padded grid (D, H, W)."""
-        d, h, w = self.plain.shape
+        d, h, w = self.plain.shape[-3:]
         return d, h, w
 
     @property
@@ -95,8 +107,16 @@ class Measurement:
         return torch.stack([self.conditions[name] for name in names])
 
     def physical(self, x: Tensor) -> Tensor:
-        """Return a volume in model space `(D, H, W)` in physical units, without the padding."""
-        return self.intensity.to_physical(x[self.crop].float())
+        """Return a volume in model space in physical units, `(D, H, W)` without the padding.
+
+        Of a complex image `(2, D, H, W)` the magnitude is returned.
+        """
+        return self.intensity.to_physical(self.shown(x))
+
+    def shown(self, x: Tensor) -> Tensor:
+        """Return a volume `(D, H, W)` without the padding, of two channels their magnitude."""
+        x = x.float()
+        return (x if x.ndim == 3 else x.square().sum(0).sqrt())[self.crop]
 
     def to(self, device: torch.device | str) -> Measurement:
         """Return the same measurement with its tensors on a device."""
@@ -109,13 +129,13 @@ class Measurement:
         )
 
     def relative_residual(self, x: Tensor) -> float | None:
-        """Return ``|A x - y| / |y|`` of a volume in model space, computed in physical units.
+        """Return ``|A x - y| / |y|`` of a volume in model space, y being what physical units measure.
 
         None where nothing was measured of the result.
         """
         if self.observed is None:
             return None
-        gain = float(getattr(self.observed.operator, "gain", 1.0))
-        physical_y = self.intensity.to_physical(self.observed.y / gain)
-        physical = self.intensity.to_physical(self.observed.operator(x) / gain)
-        return float((physical - physical_y).norm() / physical_y.norm().clamp(min=1e-30))
+        y, operator, nothing = self.observed.y, self.observed.operator, self.observed.nothing
+        difference = (operator(x) - y).norm()
+        whole = y - operator(torch.full_like(x, nothing)) if nothing else y
+        return float(difference / whole.norm().clamp(min=1e-30))

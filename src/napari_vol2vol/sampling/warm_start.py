@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -37,7 +37,11 @@ def noise_between_ends(noise: Tensor) -> Tensor:
 
 
 def from_estimate(
-    sampler: Sampler, estimate: Tensor, *, t_start: float = T_START, interpolated: bool = True
+    sampler: Sampler,
+    estimate: Tensor | Callable[[], Tensor],
+    *,
+    t_start: float = T_START,
+    interpolated: bool = True,
 ) -> Sampler:
     """Return the sampler that starts at ``t_start`` from a noisy estimate (DDIP, section 3.3, eq. 16).
 
@@ -47,8 +51,9 @@ def from_estimate(
 
     Parameters
     ----------
-    estimate : Tensor
-        ``A^+ y``: the pseudo-inverse, filtered back-projection or the zero-filled image.
+    estimate : Tensor, or callable that returns it
+        ``A^+ y``: the pseudo-inverse, filtered back-projection or the zero-filled image. What a callable
+        returns is not kept, which saves a volume while sampling.
 
     Raises
     ------
@@ -63,8 +68,9 @@ def from_estimate(
     ) -> Iterator[Step]:
         alpha, sigma = (float(v) for v in schedule(torch.tensor(t_start, dtype=torch.float64)))
         begin = torch.mul(noise_between_ends(x) if interpolated else x, sigma)
-        begin.add_(estimate.to(x), alpha=alpha)
-        del x
-        yield from sampler(denoiser, begin, timesteps(len(times) - 1, t_start), schedule, noise, eta=eta)
+        begin.add_((estimate if isinstance(estimate, Tensor) else estimate()).to(x), alpha=alpha)
+        steps = sampler(denoiser, begin, timesteps(len(times) - 1, t_start), schedule, noise, eta=eta)
+        del x, begin  # this frame lives as long as the run
+        yield from steps
 
     return run

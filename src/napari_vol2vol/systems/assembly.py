@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,11 @@ from napari_vol2vol.sampling.schedules import Schedule
 
 @dataclass(frozen=True)
 class Context:
-    """Everything a system may use; ``slab`` is the axial slices a 3D network sees at once (None: all)."""
+    """Everything a system may use.
+
+    ``slab`` is the axial slices a 3D network sees at once (None: all); ``options`` holds a value for each
+    option of the system.
+    """
 
     measurement: Measurement
     card: BundleCard | None
@@ -37,6 +42,7 @@ class Context:
     weights: tuple[float, ...] | None = None
     tick: Tick = no_tick
     tap: Tap = no_tap
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def bundle(self) -> BundleCard:
         """Return the card, which systems with networks need."""

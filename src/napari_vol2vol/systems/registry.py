@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.options import Option
+from napari_vol2vol.systems import reconstruction_options as recon
 
 if TYPE_CHECKING:
+    from napari_vol2vol.bundles.card import BundleCard
     from napari_vol2vol.systems.assembly import Assembly, Context
 
 
 DIFFUSION_SOLVERS = ("ddim", "ddpm", "dpmpp_2m")
 BRIDGE_SOLVERS = ("i2sb-posterior", "i2sb-ode")
 FLOW_SOLVERS = ("rk2", "euler", "midpoint", "rk3", "rk4", "adams")
+#: ``dds-ddim`` has its noise from the estimate before the correction by the measurement.
+RECONSTRUCTION_SOLVERS = ("dds-ddim", "ddim")
 #: What a request may name; ``auto`` is the first solver of its system.
-SOLVERS = ("auto", *DIFFUSION_SOLVERS, *BRIDGE_SOLVERS, *FLOW_SOLVERS)
+SOLVERS = ("auto", *DIFFUSION_SOLVERS, *BRIDGE_SOLVERS, *FLOW_SOLVERS, RECONSTRUCTION_SOLVERS[0])
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,9 @@ class SystemInfo:
 
     ``stochastic`` systems make different samples from different seeds; the others are run once, in one step.
     ``solvers`` are those that fit, the default first; ``seedless`` ones among them end alike for every seed,
-    and are run for one sample.
+    and are run for one sample. ``options`` are settings of this system alone, ``eta`` its default of
+    `Translation`. A run takes the steps asked for ``rounds`` times. ``twin`` is the same system with a prior
+    that does not adapt. ``own_steps``: its default steps are those of its paper, whatever its bundle says.
     """
 
     name: str
@@ -37,6 +44,15 @@ class SystemInfo:
     default_steps: int = 12
     solvers: tuple[str, ...] = DIFFUSION_SOLVERS
     seedless: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    eta: float = 0.0
+    rounds: int = 1
+    twin: str | None = None
+    own_steps: bool = False
+
+    def steps(self, card: BundleCard | None) -> int:
+        """Return the default number of steps with a bundle."""
+        return self.default_steps if card is None or self.own_steps else card.default_steps
 
     def solver(self, name: str) -> str:
         """Return the solver that a name stands for: ``auto`` is the first.
@@ -58,6 +74,22 @@ class SystemInfo:
         """Assemble the system for one measurement."""
         assembly: Assembly = import_module(f"napari_vol2vol.systems.{self.module}").build(context)
         return assembly
+
+
+def _fixed(name: str, title: str, description: str, options: tuple[Option, ...]) -> SystemInfo:
+    """Return a reconstruction with a fixed prior, with the sampling of DDIP."""
+    return SystemInfo(
+        name, title, name.replace("-", "_"), description, default_steps=50, solvers=RECONSTRUCTION_SOLVERS,
+        options=options, eta=0.85, own_steps=True,
+    )  # fmt: skip
+
+
+def _adapted(
+    name: str, title: str, description: str, twin: str, options: tuple[Option, ...], rounds: int = 1
+) -> SystemInfo:
+    """Return a reconstruction whose prior adapts to the measurement."""
+    fixed = _fixed(name, title, description, (*options, recon.COMPARE))
+    return replace(fixed, twin=twin, rounds=rounds)
 
 
 _ALL = (
@@ -103,6 +135,26 @@ _ALL = (
         "smoothest volume that honours the measurement; no network", False, False, 1,
     ),
     SystemInfo("trilinear", "Trilinear", "trilinear", "plain interpolation, the baseline", False, False, 1),
+    SystemInfo("fbp", "Filtered back-projection", "fbp", "the classical reconstruction of CT", False, False,
+               1, options=recon.FBP),
+    SystemInfo("zero-filled", "Zero-filled", "zero_filled", "k-space with zeros where nothing was sampled",
+               False, False, 1),
+    SystemInfo("sense-cg", "SENSE by CG", "sense_cg", "least squares from k-space of all coils", False, False,
+               1, options=recon.SENSE),
+    SystemInfo("admm-tv", "ADMM-TV", "admm_tv", "least total variation in 3D that fits the measurement",
+               False, False, 1, options=recon.ADMM_TV),
+    _fixed("ddnm", "DDNM", "fixed prior; what was measured replaces its estimate", recon.START),
+    SystemInfo("dps", "DPS", "dps", "fixed prior; pulled by the gradient of the residual", default_steps=1000,
+               solvers=("ddpm", "ddim", "dpmpp_2m"), eta=1.0, own_steps=True, options=recon.DPS),
+    _fixed("dds", "DDS", "fixed prior; conjugate gradients from its estimate", recon.DDS),
+    _fixed("diffusion-mbir", "DiffusionMBIR", "fixed prior; total variation along z", recon.MBIR),
+    _adapted("scd", "SCD", "adapts to each slice, by one step of CG", "dds", recon.SCD),
+    _adapted("ddip", "DDIP", "adapts to each slice, by the CG of its sampling", "dds", recon.DDIP),
+    _adapted("d3ip", "D3IP", "adapts to the volume, from a few slices a step", "dds", recon.D3IP),
+    _adapted("d3ip-mbir", "D3IP with MBIR", "adapts to the volume, with total variation along z",
+             "diffusion-mbir", recon.D3IP_MBIR),
+    _adapted("d3ip-meta", "D3IP meta", "adapts to the volume, then to each slice", "dds", recon.D3IP_META,
+             rounds=2),
     SystemInfo("identity", "Source unchanged", "trilinear", "the source, the baseline", False, False, 1),
 )  # fmt: skip
 

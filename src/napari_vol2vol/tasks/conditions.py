@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_vol2vol.errors import VolumeError
+from napari_vol2vol.errors import SettingsError, VolumeError
 from napari_vol2vol.metrics.fidelity import PERCENTILE
 from napari_vol2vol.volume import Volume, check_reference
 
@@ -70,3 +71,8 @@ def pick(
     for name in names:
         check_reference(on, given[name], f"condition {name}")
     return {name: given[name] for name in names}
+
+
+def refuse_raw(task: str, path: Path) -> SettingsError:
+    """Return the error of tasks that start from volumes and were given a file of raw data."""
+    return SettingsError(f"{path.name}: found raw data, task {task} accepts volumes (NIfTI, DICOM)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_vol2vol.errors import SettingsError, VolumeError
 from napari_vol2vol.grid import Grid
-from napari_vol2vol.tasks.conditions import pick
+from napari_vol2vol.tasks.conditions import pick, refuse_raw
 from napari_vol2vol.tasks.super_resolution import NONE
 from napari_vol2vol.volume import Volume, pad_to_multiple
 
@@ -35,9 +36,12 @@ class ContrastChange:
     target: str
     default_factor: Factor = (1, 1, 1)
     simulates: bool = False
+    accepts_raw: bool = False
+    simulation: type | None = None
+    loading: type | None = None
     systems: tuple[str, ...] = ("mfm", "mfm-planes", "identity")
 
-    def degrade(self, volume: Volume, factor: Factor = (1, 1, 1)) -> Volume:
+    def degrade(self, volume: Volume, factor: Factor = (1, 1, 1), /) -> Volume:
         """Refuse: a CT of the other phase cannot be computed.
 
         Raises
@@ -96,6 +100,14 @@ class ContrastChange:
         if phase.enhanced == (self.target == "arterial"):
             return [f"{source.name} looks {phase.words}; {self.title.lower()} expects the other phase"]
         return []
+
+    def load(self, path: Path, how: None = None, /) -> Volume:
+        """Refuse: the task starts from volumes; see `conditions.refuse_raw`."""
+        raise refuse_raw(self.name, path)
+
+    def pictures(self, source: Volume) -> dict[str, Volume]:
+        """Return nothing: the source shows all there is."""
+        return {}
 
     def match(self, reference: Volume) -> Volume:
         """Return the reference as it is: HU."""

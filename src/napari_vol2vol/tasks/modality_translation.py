@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.grid import Grid
-from napari_vol2vol.tasks.conditions import in_model_space, intensity_of, pick
+from napari_vol2vol.tasks.conditions import in_model_space, intensity_of, pick, refuse_raw
 from napari_vol2vol.tasks.super_resolution import NONE
 from napari_vol2vol.volume import Volume, pad_to_multiple
 
@@ -29,13 +30,16 @@ class ModalityTranslation:
     title = "Modality translation"
     default_factor: Factor = (1, 1, 1)
     simulates = False
+    accepts_raw = False
+    simulation: type | None = None
+    loading: type | None = None
     systems: tuple[str, ...] = (
         "score-fusion", "score-fusion-tosm", "score-fusion-madm", "score-fusion-small", "diff-ensembler",
         "tpdm", "tosm", "madm", "palette", "palette-2.5d", "palette-3d", "i2sb", "unet", "unet-3d",
         "pix2pix", "pix2pix-3d", "identity",
     )  # fmt: skip
 
-    def degrade(self, volume: Volume, factor: Factor = (1, 1, 1)) -> Volume:
+    def degrade(self, volume: Volume, factor: Factor = (1, 1, 1), /) -> Volume:
         """Refuse: no contrast can be computed from another.
 
         Raises
@@ -95,6 +99,14 @@ class ModalityTranslation:
     def remarks(self, source: Volume) -> list[str]:
         """Return nothing: what is odd, the card of the bundle says."""
         return []
+
+    def load(self, path: Path, how: None = None, /) -> Volume:
+        """Refuse: the task starts from volumes; see `conditions.refuse_raw`."""
+        raise refuse_raw(self.name, path)
+
+    def pictures(self, source: Volume) -> dict[str, Volume]:
+        """Return nothing: the source shows all there is."""
+        return {}
 
     def match(self, reference: Volume) -> Volume:
         """Return the reference scaled so that its own 99.5th percentile is 1000, as the result's is."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.grid import Grid
 from napari_vol2vol.tasks.contrast_change import ADDITION, REMOVAL
 from napari_vol2vol.tasks.modality_translation import ModalityTranslation
+from napari_vol2vol.tasks.reconstruction import MRIReconstruction, SparseViewCT
 from napari_vol2vol.tasks.super_resolution import MultiContrastSuperResolution, SuperResolution
 from napari_vol2vol.volume import Volume
 
@@ -23,7 +25,9 @@ class Task(Protocol):
     """What a user asks for.
 
     ``systems`` lists the names that can serve it, the recommended one first; ``default_factor`` is the block
-    (kz, ky, kx) of systems without a bundle; ``simulates`` says whether `degrade` can make an input.
+    (kz, ky, kx) of systems without a bundle; ``simulates`` says whether `degrade` can make an input, and
+    ``simulation`` is the dataclass of its settings (`napari_vol2vol.options`; None where the factor says it
+    all). ``accepts_raw`` says whether `load` reads raw data, ``loading`` what its settings are.
     """
 
     name: str
@@ -31,9 +35,31 @@ class Task(Protocol):
     systems: tuple[str, ...]
     default_factor: tuple[int, int, int]
     simulates: bool
+    accepts_raw: bool
 
-    def degrade(self, volume: Volume, factor: tuple[int, int, int] = ...) -> Volume:
-        """Return the input that this task would start from, had ``volume`` been measured that way."""
+    @property
+    def simulation(self) -> type | None:
+        """Settings of `degrade`."""
+        ...
+
+    @property
+    def loading(self) -> type | None:
+        """Settings of `load`."""
+        ...
+
+    def degrade(self, volume: Volume, how: Any = ..., /) -> Volume:
+        """Return the input that this task would start from, had ``volume`` been measured that way.
+
+        ``how`` is an instance of ``simulation``, or the factor where that is None.
+        """
+        ...
+
+    def load(self, path: Path, how: Any = ..., /) -> Volume:
+        """Return the input that a file of raw data makes; ``how`` is an instance of ``loading``."""
+        ...
+
+    def pictures(self, source: Volume) -> dict[str, Volume]:
+        """Return what was measured as volumes to look at, by name."""
         ...
 
     def grid(self, source: Volume, factor: tuple[int, int, int]) -> Grid:
@@ -76,7 +102,15 @@ class Task(Protocol):
 
 TASKS: dict[str, Task] = {
     task.name: task
-    for task in (SuperResolution(), ModalityTranslation(), MultiContrastSuperResolution(), REMOVAL, ADDITION)
+    for task in (
+        SuperResolution(),
+        ModalityTranslation(),
+        MultiContrastSuperResolution(),
+        REMOVAL,
+        ADDITION,
+        SparseViewCT(),
+        MRIReconstruction(),
+    )
 }
 
 

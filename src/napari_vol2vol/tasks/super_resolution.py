@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_vol2vol.errors import VolumeError
 from napari_vol2vol.grid import Grid, finer, regridded
-from napari_vol2vol.tasks.conditions import in_model_space, intensity_of, pick
+from napari_vol2vol.tasks.conditions import in_model_space, intensity_of, pick, refuse_raw
 from napari_vol2vol.volume import Volume, pad_to_multiple
 
 if TYPE_CHECKING:
@@ -30,13 +31,16 @@ class SuperResolution:
     title = "Super-resolution"
     default_factor: Factor = (4, 4, 4)
     simulates = True
+    accepts_raw = False
+    simulation: type | None = None
+    loading: type | None = None
     systems: tuple[str, ...] = (
         "score-fusion", "score-fusion-tosm", "score-fusion-madm", "score-fusion-small", "diff-ensembler",
         "tpdm", "tosm", "madm", "palette", "palette-2.5d", "palette-3d", "i2sb", "unet", "unet-3d",
         "pix2pix", "pix2pix-3d", "smooth-inverse", "trilinear",
     )  # fmt: skip
 
-    def degrade(self, volume: Volume, factor: Factor = (4, 4, 4)) -> Volume:
+    def degrade(self, volume: Volume, factor: Factor = (4, 4, 4), /) -> Volume:
         """Return the block means of a volume, on their own coarser grid.
 
         Where an axis is not divisible, the voxels beyond the last whole block are cut off at its far end.
@@ -109,7 +113,8 @@ class SuperResolution:
         padding = [(s.start, n - s.stop) for s, n in zip((z, y, x), plain.shape, strict=True)]
         for name, volume in pick(wanted, conditions, on).items():
             given[name] = in_model_space(volume, padding)
-        return Measurement(given, plain, intensity, (z, y, x), Observed(operator.from_means(low), operator))
+        observed = Observed(operator.from_means(low), operator, 0.0, nothing=-1.0)
+        return Measurement(given, plain, intensity, (z, y, x), observed)
 
     def finish(self, data: FloatArray, source: Volume, factor: Factor, name: str, target: str) -> Volume:
         """Return a result in the source's units as a volume on the finer grid."""
@@ -119,6 +124,14 @@ class SuperResolution:
     def remarks(self, source: Volume) -> list[str]:
         """Return nothing: what is odd, the card of the bundle says."""
         return []
+
+    def load(self, path: Path, how: None = None, /) -> Volume:
+        """Refuse: the task starts from volumes; see `conditions.refuse_raw`."""
+        raise refuse_raw(self.name, path)
+
+    def pictures(self, source: Volume) -> dict[str, Volume]:
+        """Return nothing: the source shows all there is."""
+        return {}
 
     def match(self, reference: Volume) -> Volume:
         """Return the reference in the units of the result: as it is."""

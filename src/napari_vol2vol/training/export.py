@@ -94,7 +94,7 @@ def describe(
         "vol2vol": {
             "task": recipe.task,
             "systems": list(recipe.systems),
-            "modality": [recipe.target if BASE in recipe.inputs else recipe.inputs[0]],
+            "modality": [recipe.target if BASE in recipe.inputs or not recipe.inputs else recipe.inputs[0]],
             "inputs": list(recipe.inputs),
             "target": recipe.target,
             "branches": [list(branch) for branch in recipe.branches],

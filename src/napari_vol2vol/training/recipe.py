@@ -16,10 +16,10 @@ from napari_vol2vol.training.trainer import LoopSettings
 
 #: Kinds of network a recipe can train: 2D planes, 3D fusion, 3D regression, 3D diffusion, 2D planes of a
 #: Schroedinger bridge, 2D regression, 2D and 3D conditional GAN, 3D segmentation, 2D flow,
-#: and ensembles, which train nothing.
+#: unconditional 2D prior, and ensembles, which train nothing.
 STAGES = (
     "planes", "fusion", "regression", "volume", "bridge", "regression-2d", "gan-2d", "gan-3d", "segmentation",
-    "flow", "ensemble",
+    "flow", "prior", "ensemble",
 )  # fmt: skip
 Section = TypeVar("Section")
 _FOLDER = resources.files("napari_vol2vol.training") / "recipes"
@@ -74,7 +74,8 @@ class Recipe:
     regression of the same preset.
     ``branches`` lists (bundle, plane) of a fusion; empty: the ``planes`` of ``plane_recipe``. ``inject`` and
     ``alignment`` switch the merging of 2D features, ``phases`` patch pre-training and whole volumes, and
-    ``consistency`` the projection in the validation.
+    ``consistency`` the projection in the validation. ``images`` names what a prior is trained on and
+    ``channels`` says whether real (1) or complex (2); ``modality`` what its bundle may be used for.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Recipe:
     systems: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ("base",)
     target: str = "T1w"
+    modality: tuple[str, ...] = ()
     limits: str = ""
     seed: int = 0
     factor: tuple[int, int, int] = (4, 4, 4)
@@ -99,6 +101,8 @@ class Recipe:
     plane_recipe: str | None = None
     start: str | None = None
     branches: tuple[tuple[str, str], ...] = ()
+    images: str = ""
+    channels: int = 1
     phases: tuple[Phase, ...] = ()
     default_steps: int = 12
     consistency: bool = True

@@ -27,6 +27,8 @@ from napari_vol2vol.training.export import export_bundle
 from napari_vol2vol.training.flow import STAGE as FLOW
 from napari_vol2vol.training.flow import train_flow
 from napari_vol2vol.training.pool import VolumePool
+from napari_vol2vol.training.prior import STAGE as PRIOR
+from napari_vol2vol.training.prior import train_prior
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.segmentation import STAGE as SEGMENTATION
 from napari_vol2vol.training.segmentation import train_segmentation
@@ -93,6 +95,8 @@ def train(
         return train_segmentation(recipe, folder, say=say, cancel=cancel)
     if recipe.stage == FLOW:
         return train_flow(recipe, folder, say=say, cancel=cancel)
+    if recipe.stage == PRIOR:
+        return train_prior(recipe, folder, say=say, cancel=cancel)
     if recipe.stage == ENSEMBLE:
         return write_ensemble(recipe, folder, _required_cards(recipe, folder), say)
     data = volumes or volumes_folder()

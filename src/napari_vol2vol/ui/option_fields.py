@@ -26,6 +26,14 @@ LARGEST = 10**9
 DECIMALS = 5
 
 
+class RealField(QDoubleSpinBox):
+    """A field for a number that shows no more digits than the number has."""
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802
+        """Return the number without zeros at its end."""
+        return f"{value:.{DECIMALS}f}".rstrip("0").rstrip(".") or "0"
+
+
 class OptionField(QWidget):
     """The editor of one option, with a box *auto* where it may be left open."""
 
@@ -128,7 +136,7 @@ def editor_of(
         spin = QSpinBox()
         spin.setRange(int(low), int(min(high, 2**31 - 1)))
     else:
-        spin = QDoubleSpinBox()
+        spin = RealField()
         spin.setDecimals(DECIMALS)
         spin.setRange(low, high)
     spin.setStepType(QAbstractSpinBox.StepType.AdaptiveDecimalStepType)

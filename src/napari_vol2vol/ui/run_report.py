@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_vol2vol.ui.result_layers import ResultLayers, image_limits
@@ -105,7 +106,7 @@ class RunReport(QObject):
             data, keywords, _ = event.source.to_layer()
             limits = self._shared[0].contrast_limits if self._shared else None
             viewer.add_image(data, **keywords, contrast_limits=limits)
-        show_pictures(viewer, event.pictures)
+        show_pictures(viewer, event.pictures, event.source)
 
     def _on_started(self, event: Any) -> None:
         self._steps, self._samples = event.steps, event.samples
@@ -160,11 +161,19 @@ class RunReport(QObject):
         self._dock.bar.show_status(text)
 
 
-def show_pictures(viewer: Any, pictures: Mapping[str, Volume]) -> None:
-    """Add what shows a measurement as hidden layers, below everything else; those of the same name stay."""
+def show_pictures(viewer: Any, pictures: Mapping[str, Volume], source: Volume) -> None:
+    """Add what shows a measurement as hidden layers, below everything else; those of the same name stay.
+
+    A sinogram has no place in the body: its views and bins fill the field of view of the slice they are of.
+    """
+    _, fitted, _ = source.to_layer()
+    box = np.array(fitted["scale"]) * source.shape
+    corner = np.array(fitted["translate"]) - np.array(fitted["scale"]) / 2
     for picture in pictures.values():
         if picture.name not in viewer.layers:
             data, keywords, _ = picture.to_layer()
+            scale = box / data.shape
+            keywords |= {"scale": scale, "translate": corner + scale / 2}
             low, high = image_limits(data)
             layer = viewer.add_image(data, **keywords, contrast_limits=(low, high), visible=False)
             viewer.layers.move(viewer.layers.index(layer), 0)

@@ -239,7 +239,7 @@ class TranslateDock(QWidget):
         """Show a measurement that was read, and make it the volume of the next run."""
         data, keywords, _ = source.to_layer()
         layer = self.viewer.add_image(data, **keywords, contrast_limits=image_limits(data))
-        show_pictures(self.viewer, pictures)
+        show_pictures(self.viewer, pictures, source)
         self.volumes.simulate.setChecked(False)
         self.volumes.volume.choose(layer)
         self.bar.show_status(f"loaded {source.name}")

@@ -1,0 +1,165 @@
+"""What the reconstructions share: the measurement and the prior in the space of the diffused variable.
+
+A prior denoises ``z = m / scale`` (m: model space), so ``A z = y / scale``. Weights of the total variation
+are stated for m: ``1/2 |A m - y|^2 + w TV(m)`` is ``scale^2 (1/2 |A z - y_z|^2 + w / scale TV(z))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from napari_vol2vol.bundles.weights import load_unet
+from napari_vol2vol.errors import BundleError, VolumeError
+from napari_vol2vol.physics.admm_tv import AdmmTV
+from napari_vol2vol.physics.imaging_operator import ImagingOperator
+from napari_vol2vol.physics.projector import Projector
+from napari_vol2vol.sampling.adaptation import AdaptationSettings, adapting
+from napari_vol2vol.sampling.branches import Diffused
+from napari_vol2vol.sampling.corrections import Proximal, TotalVariationAlongZ
+from napari_vol2vol.sampling.dds_ddim import dds_ddim
+from napari_vol2vol.sampling.latent import make_latent
+from napari_vol2vol.sampling.low_rank import LowRankWeights
+from napari_vol2vol.sampling.measurement import Observed
+from napari_vol2vol.sampling.samplers import SAMPLERS, Denoiser, Sampler
+from napari_vol2vol.sampling.slice_prior import SlicePrior
+from napari_vol2vol.sampling.warm_start import from_estimate
+from napari_vol2vol.systems.assembly import Assembly, Context, diffused_of
+
+#: gamma of `Proximal` in the code of the authors of DDIP.
+GAMMA_CT, GAMMA_MRI = 0.0, 0.2
+
+
+class Padded(nn.Module):
+    """A 2D network on slices of any size: edges are replicated to what it can divide, and cut off again."""
+
+    def __init__(self, network: nn.Module, multiple: int) -> None:
+        super().__init__()
+        self.network, self.multiple = network, multiple
+
+    def forward(self, x: Tensor, *more: Any) -> tuple[Tensor, Any]:
+        """Return the output `(N, C, H, W)` and the features of the padded slices."""
+        height, width = x.shape[-2:]
+        down, right = -height % self.multiple, -width % self.multiple
+        if down or right:
+            x = F.pad(x, (0, right, 0, down), mode="replicate")
+        output, features = self.network(x, *more)
+        return output[..., :height, :width], features
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One measurement and one prior, in the space of z; ``start`` is the classical reconstruction there."""
+
+    context: Context
+    network: nn.Module
+    prior: SlicePrior
+    diffused: Diffused
+    operator: ImagingOperator
+    y: Tensor
+    start: Tensor
+    sigma: float | None
+    decode: Callable[[Tensor], Tensor]
+
+    @property
+    def options(self) -> Any:
+        """The options of the system."""
+        return self.context.options
+
+    def proximal(self, steps: int | None = None) -> Proximal:
+        """Return the conjugate gradients of DDS; ``steps`` in place of those asked for."""
+        gamma = self.options["gamma"]
+        if gamma is None:
+            gamma = GAMMA_CT if isinstance(self.operator, Projector) else GAMMA_MRI
+        count = steps or self.options["cg_steps"]
+        return Proximal(self.operator, self.y, gamma, count, slice_batch=self.context.slice_batch)
+
+    def mbir(self, loss_steps: int | None = None) -> TotalVariationAlongZ:
+        """Return the ADMM of DiffusionMBIR."""
+        o = self.options
+        weight, penalty = o["tv_weight"] / self.diffused.scale, o["tv_penalty"]
+        solver = AdmmTV(weight, penalty, (-3,), o["admm_steps"], o["cg_steps"])
+        return TotalVariationAlongZ(self.operator, self.y, solver, loss_steps)
+
+    def adaptation(self, iterations: int | None = None) -> AdaptationSettings:
+        """Return the settings of the optimiser; ``iterations`` in place of those asked for."""
+        o = self.options
+        return AdaptationSettings(
+            learning_rate=o["learning_rate"], iterations=iterations or o["iterations"],
+            slices=o.get("slices", 1), horizon=o["horizon"],
+        )  # fmt: skip
+
+    def low_rank(self) -> LowRankWeights:
+        """Return the low-rank change of the network, not put in yet."""
+        return LowRankWeights(self.network, rank=self.options["rank"], layers=self.options["layers"])
+
+    def assembled(
+        self,
+        denoiser: Denoiser,
+        weights: LowRankWeights | None = None,
+        around: Callable[[Sampler], Sampler] = lambda sampler: sampler,
+    ) -> Assembly:
+        """Return the system that samples from the classical reconstruction with noise.
+
+        ``weights`` are put in while it samples; ``around`` changes each sampler before.
+        """
+        own = {"dds-ddim": dds_ddim, "ddim": SAMPLERS["ddim"]}
+        samplers = {
+            name: around(from_estimate(sampler, self.start, t_start=self.options["start"]))
+            for name, sampler in own.items()
+        }
+        if weights is not None:
+            samplers = {name: adapting(sampler, weights) for name, sampler in samplers.items()}
+        return Assembly(denoiser, self.diffused.schedule, self.decode, samplers)
+
+
+def observed_of(context: Context) -> Observed:
+    """Return what was measured, by an imaging operator.
+
+    Raises
+    ------
+    VolumeError
+        If the task has no imaging operator.
+    """
+    observed = context.measurement.observed
+    if observed is None or not isinstance(observed.operator, ImagingOperator):
+        raise VolumeError("measurement: found none, accepted is a sinogram or k-space")
+    return observed
+
+
+def problem_of(context: Context) -> Problem:
+    """Put the prior of the bundle to work on the measurement.
+
+    Raises
+    ------
+    BundleError
+        If the bundle is no prior of images, or one of other channels than the measurement's image.
+    """
+    card, observed, plain = context.bundle(), observed_of(context), context.measurement.plain
+    diffused = diffused_of(card)
+    network = load_unet(card, context.device)
+    channels, found = (1 if plain.ndim == 3 else plain.shape[0]), network.config.in_channels
+    if diffused.what != "image" or found != channels or network.config.out_channels != channels:
+        raise BundleError(
+            f"bundle {card.name}: found a network of {found} channels for the {diffused.what}, accepted is a "
+            f"prior of images with {channels}"
+        )
+    latent = make_latent("image", diffused.scale, {})
+    prior = SlicePrior(
+        Padded(network, network.config.multiple), diffused, channels,
+        slice_batch=context.slice_batch, tick=context.tick,
+    )  # fmt: skip
+    operator = observed.operator
+    assert isinstance(operator, ImagingOperator)
+    sigma = None if observed.sigma is None else observed.sigma / diffused.scale
+    return Problem(
+        context, network, prior, diffused, operator, observed.y / diffused.scale, latent.encode(plain), sigma,
+        latent.decode,
+    )  # fmt: skip
+
+
+__all__ = ["Padded", "Problem", "observed_of", "problem_of"]

@@ -1,0 +1,81 @@
+"""The settings of the reconstructions, with the values of their papers where these name them."""
+
+from __future__ import annotations
+
+from napari_vol2vol.options import Option
+
+_START_TIME = Option(
+    "start", 0.98, "time at which sampling starts from the classical reconstruction with noise", 0.01, 1.0,
+    label="Start T'",
+)  # fmt: skip
+_CG_STEPS = Option(
+    "cg_steps", 5, "steps of conjugate gradients at each sampling step", 1, 200, label="CG steps"
+)
+_GAMMA = Option(
+    "gamma", None, "pull towards the prior against the measurement; auto: 0 for CT, 0.2 for MRI", 0, 100,
+    optional=True, kind=float, label="γ",
+)  # fmt: skip
+_TV_WEIGHT = Option(
+    "tv_weight", 0.001, "weight of the total variation, for an image from 0 to 1", 0, 10, label="TV weight"
+)
+_TV_PENALTY = Option("tv_penalty", 0.1, "penalty of ADMM, which changes its speed", 1e-4, 100, label="ADMM ρ")
+_ADMM_STEPS = Option("admm_steps", 5, "iterations of ADMM at each sampling step", 1, 100, label="ADMM steps")
+_RANK = Option("rank", 4, "rank of the low-rank change of each layer", 1, 256)
+_LAYERS = Option("layers", "blocks", "layers that adapt", choices=("blocks", "all"))
+_RATE = Option("learning_rate", 1e-3, "of AdamW, which begins anew at each step", 1e-7, 1.0)
+_ITERATIONS = Option("iterations", 10, "optimiser steps at each sampling step", 1, 1000)
+_SLICES = Option(
+    "slices", 6, "slices drawn for each optimiser step (6 in the paper, 3 with several coils)", 1, 256,
+    label="Slices K",
+)  # fmt: skip
+_HORIZON = Option(
+    "horizon", 0.04, "ζ: weights adapt for times from ζ to 1 - ζ only", 0.0, 0.499, label="Horizon ζ"
+)
+_LOSS_STEPS = Option(
+    "loss_admm_steps", 1, "iterations of ADMM inside the loss of the adaptation", 1, 100,
+    label="ADMM in the loss",
+)  # fmt: skip
+
+#: Of systems that adapt: whether the fixed prior runs beside them, from the same noise.
+COMPARE = Option(
+    "compare",
+    "none",
+    "fixed: run the prior without adaptation too, from the same noise",
+    choices=("none", "fixed"),
+)
+
+_LOW_RANK = (_RANK, _LAYERS, _RATE, _ITERATIONS, _HORIZON)
+
+FBP = (
+    Option(
+        "window", "ramp", "attenuation of high frequencies",
+        choices=("ramp", "shepp-logan", "cosine", "hamming", "hann"),
+    ),
+)  # fmt: skip
+SENSE = (
+    Option("cg_steps", 30, "steps of conjugate gradients; fewer are smoother", 1, 1000, label="CG steps"),
+    Option("weight", 0.0, "of the squared image, against noise", 0, 10),
+)
+ADMM_TV = (
+    _TV_WEIGHT,
+    _TV_PENALTY,
+    Option("admm_steps", 30, "iterations of ADMM", 1, 1000, label="ADMM steps"),
+    _CG_STEPS,
+)
+START = (_START_TIME,)
+DPS = (
+    Option("strength", 1.0, "of the gradient", 0, 100),
+    Option("prior_variance", 1.0, "variance of the prior that sets the size of a step", 0, 100),
+)
+DDS = (_START_TIME, _CG_STEPS, _GAMMA)
+MBIR = (_START_TIME, _TV_WEIGHT, _TV_PENALTY, _ADMM_STEPS, _CG_STEPS)
+SCD = (*DDS, *_LOW_RANK)
+DDIP = SCD
+D3IP = (*DDS, *_LOW_RANK, _SLICES)
+D3IP_MBIR = (*MBIR, _LOSS_STEPS, *_LOW_RANK, _SLICES)
+D3IP_META = (
+    *D3IP,
+    Option("meta_first", 1.0, "share of each meta step at the first time", 0.01, 1.0),
+    Option("meta_last", 0.5, "share of each meta step at the last time", 0.01, 1.0),
+    Option("fine_iterations", 10, "optimiser steps of the fine-tuning, at each step of each slice", 1, 1000),
+)
