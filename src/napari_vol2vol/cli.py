@@ -10,6 +10,7 @@ from napari_vol2vol.commands import inventory
 from napari_vol2vol.commands.coherence import coherence
 from napari_vol2vol.commands.compare import compare
 from napari_vol2vol.commands.downstream import downstream
+from napari_vol2vol.commands.series import measure, register
 from napari_vol2vol.commands.tables import bench, demo, reproduce
 from napari_vol2vol.commands.terminal import guarded
 from napari_vol2vol.commands.training import train
@@ -24,7 +25,7 @@ bundles_app = typer.Typer(no_args_is_help=True, help="Trained weights: list, sho
 app.add_typer(bundles_app, name="bundles")
 COMMANDS: tuple[Callable[..., None], ...] = (
     translate, degrade, evaluate, coherence, train, inventory.systems, bench, demo, reproduce, compare,
-    downstream,
+    downstream, register, measure,
 )  # fmt: skip
 BUNDLE_COMMANDS: dict[str, Callable[..., None]] = {
     "list": inventory.list_all, "show": inventory.show, "verify": inventory.verify, "path": inventory.path_of,
