@@ -92,3 +92,41 @@ def test_conditions_and_reference_are_brought_to_the_grid_of_the_result():
     again = on_result_grid(request, source, reference, conditions)
     assert again[1] is reference
     assert again[2]["T1ce"] is conditions["T1ce"]
+
+
+def test_registration_is_offered_where_the_reference_is_another_phase():
+    viewer = ViewerModel()
+    fields = ConditionFields(viewer)
+    fields.ask_for([], may_resample=False)
+    assert fields.register.isHidden()
+    fields.ask_for([], may_resample=False, may_register=True)
+    assert not fields.register.isHidden()
+    fields.register.setChecked(True)
+    fields.ask_for([], may_resample=True)
+    assert not fields.register.isChecked(), "another task must not register behind the user's back"
+    fields.close_fields()
+
+
+def test_a_registered_reference_brings_a_remark_with_the_figures_before_and_after():
+    pytest.importorskip("SimpleITK")
+    from types import SimpleNamespace
+
+    from scipy import ndimage
+
+    from napari_vol2vol.phantoms.torso_ct import make_torso_pair
+    from napari_vol2vol.ui.translate_dock import _inputs
+    from napari_vol2vol.volume import Volume
+
+    made = make_torso_pair(5, (20, 48, 56), (6.0, 5.0, 5.0), breathing_mm=0.0)
+    native, contrast = (
+        Volume.from_array(np.asarray(v, np.float32), (6.0, 5.0, 5.0), modality="CT", units="HU")
+        for v in (made.native, made.contrast)
+    )
+    moved = native.with_data(ndimage.shift(native.data, (1.0, -1.5, 1.0), order=1, mode="nearest"))
+    _, reference, *_, remarks = _inputs(
+        None, SimpleNamespace(), lambda: (contrast, moved), {}, resampled=False, registered=True
+    )
+    inner = (slice(4, -4), slice(8, -8), slice(8, -8))
+    error = [np.abs(v.data - native.data)[inner].mean() for v in (moved, reference)]
+    assert error[1] < 0.7 * error[0]
+    assert "before" in remarks[0]

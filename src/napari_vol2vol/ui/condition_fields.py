@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_vol2vol.errors import VolumeError
+from napari_vol2vol.registration import available
 from napari_vol2vol.ui.layer_choice import LayerChoice
 from napari_vol2vol.ui.layer_volume import modality_of, volume_of
 from napari_vol2vol.ui.result_layers import RESULT_KEY
@@ -32,10 +33,14 @@ class ConditionFields(QWidget):
         self.resample = QCheckBox("Resample what lies on another grid")
         self.resample.setToolTip("Interpolates conditions and reference linearly onto the grid of the result")
         self.resample.toggled.connect(self.changed)
+        self.register = QCheckBox("Register the reference first")
+        self.register.setToolTip("Deformable, by mutual information (SimpleITK); takes seconds to a minute")
+        self.register.toggled.connect(self.changed)
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
         self._layout.addWidget(self.resample)
+        self._layout.addWidget(self.register)
         viewer.layers.events.inserted.connect(self._propose)
 
     def close_fields(self) -> None:
@@ -44,8 +49,14 @@ class ConditionFields(QWidget):
         for choice in self.choices.values():
             choice.close_choice()
 
-    def ask_for(self, modalities: Sequence[str], *, may_resample: bool) -> None:
+    def ask_for(self, modalities: Sequence[str], *, may_resample: bool, may_register: bool = False) -> None:
         """Offer one layer choice for each modality; choices that stay wanted keep their layer."""
+        self.register.setVisible(may_register)
+        self.register.setEnabled(available())
+        if not available():
+            self.register.setText("Register the reference first (needs SimpleITK)")
+        if not may_register:
+            self.register.setChecked(False)
         for name in [name for name in self.choices if name not in modalities]:
             self.choices.pop(name).close_choice()
             row = self.rows.pop(name)
@@ -55,7 +66,7 @@ class ConditionFields(QWidget):
             if name not in self.choices:
                 self._add(name)
         self.resample.setVisible(may_resample)
-        self.setVisible(bool(modalities) or may_resample)
+        self.setVisible(bool(modalities) or may_resample or may_register)
         self._propose()
 
     def missing(self) -> str:
@@ -74,7 +85,7 @@ class ConditionFields(QWidget):
         choice.layer_changed.connect(self._on_changed)
         self.choices[name] = choice
         self.rows[name] = Row(name, choice, tip=f"The {name} volume of the same head")
-        self._layout.insertWidget(self._layout.count() - 1, self.rows[name])
+        self._layout.insertWidget(self._layout.count() - 2, self.rows[name])
 
     def _propose(self, event: object = None) -> None:
         """Choose a layer of the right modality where none is chosen."""

@@ -107,6 +107,8 @@ class RunReport(QObject):
             limits = self._shared[0].contrast_limits if self._shared else None
             viewer.add_image(data, **keywords, contrast_limits=limits)
         show_pictures(viewer, event.pictures, event.source)
+        for remark in event.remarks:
+            self._notice(remark)
 
     def _on_started(self, event: Any) -> None:
         self._steps, self._samples = event.steps, event.samples

@@ -10,6 +10,7 @@ from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_vol2vol.errors import Vol2VolError
+from napari_vol2vol.registration import register
 from napari_vol2vol.ui import settings
 from napari_vol2vol.ui.catalogue import Catalogue, installed
 from napari_vol2vol.ui.condition_fields import ConditionFields
@@ -194,7 +195,8 @@ class TranslateDock(QWidget):
             pair = partial(_as_they_are, volume, reference)
         resampled = self.conditions.resample.isChecked()
         task = self.method.task_object
-        prepare = partial(_inputs, request, task, pair, self.conditions.volumes(), resampled)
+        registered = self.conditions.register.isChecked()
+        prepare = partial(_inputs, request, task, pair, self.conditions.volumes(), resampled, registered)
         title = f"{volume.name} · {request.system}"
         return RunJob(f"translation {title}", request, prepare, self.more.new_run_folder(title))
 
@@ -208,7 +210,9 @@ class TranslateDock(QWidget):
             own = modality_of(layer) if layer is not None else None
             wanted = [name for name in wanted if name != own] if len(wanted) > 1 else []
         has_reference = self.volumes.reference.layer is not None
-        self.conditions.ask_for(wanted, may_resample=bool(wanted) or (has_reference and not task.simulates))
+        other_phase = has_reference and task.name.startswith("contrast-")
+        may_resample = bool(wanted) or (has_reference and not task.simulates)
+        self.conditions.ask_for(wanted, may_resample=may_resample, may_register=other_phase)
 
     def _on_changed(self) -> None:
         system = self.method.system_info
@@ -278,13 +282,22 @@ def _inputs(
     pair: Callable[[], tuple[Volume, Volume | None]],
     conditions: dict[str, Volume],
     resampled: bool,
-) -> tuple[Volume, Volume | None, dict[str, Volume], dict[str, Volume]]:
-    """Return source, reference, conditions and pictures of the measurement of a run (worker thread)."""
+    registered: bool,
+) -> tuple[Volume, Volume | None, dict[str, Volume], dict[str, Volume], tuple[str, ...]]:
+    """Return source, reference, conditions, pictures and remarks of a run (worker thread)."""
     source, reference = pair()
+    remarks: tuple[str, ...] = ()
     pictures = task.pictures(source) if getattr(task, "accepts_raw", False) else {}
+    if registered and reference is not None:
+        found = register(reference, source)
+        reference = found.volume
+        remarks = (
+            f"{reference.name}: mutual information inside the body {found.before:.2f} nats before, "
+            f"{found.after:.2f} after",
+        )
     if resampled:
-        return *on_result_grid(request, source, reference, conditions), pictures
-    return source, reference, conditions, pictures
+        return *on_result_grid(request, source, reference, conditions), pictures, remarks
+    return source, reference, conditions, pictures, remarks
 
 
 def _as_they_are(volume: Any, reference: Any) -> tuple[Any, Any]:

@@ -33,12 +33,14 @@ Translate = Callable[..., Iterable[Any]]
 class Prepared:
     """The input as the run takes it: ``source`` is new where the volume was degraded for a simulation.
 
-    ``pictures`` show the measurement itself, a sinogram or k-space, by what they are.
+    ``pictures`` show the measurement itself, a sinogram or k-space, by what they are; ``remarks`` say what
+    was done to the inputs.
     """
 
     source: Volume
     reference: Volume | None
     pictures: Mapping[str, Volume] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Inputs(NamedTuple):
     reference: Volume | None = None
     conditions: Mapping[str, Volume] | None = None
     pictures: Mapping[str, Volume] | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def run_events(job: RunJob, control: RunControl, translate: Translate) -> Genera
     stream: Any = None
     try:
         inputs = Inputs(*job.prepare())
-        yield Prepared(inputs.source, inputs.reference, inputs.pictures or {})
+        yield Prepared(inputs.source, inputs.reference, inputs.pictures or {}, inputs.remarks)
         options: dict[str, Any] = {
             "reference": inputs.reference,
             "box": control.box,
