@@ -34,19 +34,23 @@ EDITED_IN_PLACE = ("paint", "labels_update")
 
 
 class LayerPair:
-    """One layer of the main viewer and the copy of it in a mirror (main thread only)."""
+    """One layer of the main viewer and the copy of it in a mirror (main thread only).
 
-    def __init__(self, source: Layer) -> None:
+    Without ``follow_visible`` the copy is shown and hidden on its own.
+    """
+
+    def __init__(self, source: Layer, *, follow_visible: bool = True) -> None:
         self.source = source
         self.copy = copy_of(source)
-        for name in self._events(SYNCED):
+        self._synced = tuple(name for name in SYNCED if follow_visible or name != "visible")
+        for name in self._events(self._synced):
             source.events[name].connect(self._on_change)
         for name in self._events(EDITED_IN_PLACE):
             source.events[name].connect(self._on_edit)
 
     def disconnect(self) -> None:
         """Stop following the source."""
-        for name in self._events(SYNCED):
+        for name in self._events(self._synced):
             self.source.events[name].disconnect(self._on_change)
         for name in self._events(EDITED_IN_PLACE):
             self.source.events[name].disconnect(self._on_edit)
