@@ -28,6 +28,8 @@ ERROR_COLOURS = Colormap([[0.35, 0.75, 1.0], [0, 0, 0], [1.0, 0.6, 0.1]], name="
 ERROR_SHARE = 0.2
 #: Fixed limits of what a run added to a CT, in HU.
 CHANGE_HU = 200.0
+#: Inner arrays that are zero where they do nothing.
+SIGNED = ("w", "R")
 RESULT_KEY = "vol2vol_result"
 
 
@@ -52,6 +54,7 @@ class ResultLayers:
         self.with_mean = True
         self._layers: dict[str, Image] = {}
         self._newest: dict[str, np.ndarray] = {}
+        self._taps: dict[str, Image] = {}
         self._window = WindowLink()
         for layer in shared:
             self._window.add(layer)
@@ -60,7 +63,8 @@ class ResultLayers:
     @property
     def layers(self) -> list[Image]:
         """Return the layers that are still in the viewer."""
-        return [layer for layer in self._layers.values() if layer in self._viewer.layers]
+        mine = (*self._layers.values(), *self._taps.values())
+        return [layer for layer in mine if layer in self._viewer.layers]
 
     def name_of(self, kind: str) -> str:
         """Return the name of a layer, e.g. ``"T1 low · mean · score-fusion #2"``."""
@@ -77,6 +81,20 @@ class ResultLayers:
             if array is not None and array is not self._newest.get(kind) and self._wanted(kind):
                 self._newest[kind] = array
                 self._update(kind, array)
+
+    def show_taps(self, taps: Mapping[str, np.ndarray]) -> None:
+        """Show inner arrays of the newest step, on the grid of the result; they are in the model's units."""
+        for name, array in taps.items():
+            layer = self._taps.get(name)
+            if layer is None:
+                title = f"{self._source.name} · {name} · {self._system}{self._suffix}"
+                _, keywords, _ = on_grid_of(self._source, array, title).to_layer()
+                keywords["metadata"] = {RESULT_KEY: f"tap {name}"}
+                active = self._viewer.layers.selection.active
+                self._taps[name] = self._viewer.add_image(array, **{**keywords, **tap_look(name, array)})
+                self._viewer.layers.selection.active = active
+            elif layer in self._viewer.layers and layer.visible:
+                self._set_data(layer, array)
 
     def show_volumes(self, volumes: Mapping[str, Volume]) -> None:
         """Show what the run ended with: exact grid, metadata and all (`Done.volumes`)."""
@@ -168,6 +186,16 @@ class ResultLayers:
             ):
                 return suffix
             number += 1
+
+
+def tap_look(name: str, array: np.ndarray) -> dict[str, Any]:
+    """Return colours and limits of an inner array: symmetric about zero where zero means nothing."""
+    few = array[::4, ::4, ::4]
+    if name in SIGNED or name.startswith("velocity"):
+        limit = float(np.percentile(np.abs(few), PERCENTILE)) or 1.0
+        return {"colormap": ERROR_COLOURS, "contrast_limits": (-limit, limit)}
+    low, high = (float(v) for v in np.percentile(few, (100 - PERCENTILE, PERCENTILE)))
+    return {"colormap": "gray", "contrast_limits": (low, high) if high > low else (low, low + 1.0)}
 
 
 def image_limits(array: np.ndarray) -> tuple[float, float]:

@@ -93,6 +93,9 @@ class RunReport(QObject):
         """Show the newest arrays."""
         if self.entry is not None:
             self.entry.layers.show_snapshot(snapshot)
+            self._dock.taps.offer(snapshot.taps)
+            chosen = self._dock.taps.chosen()
+            self.entry.layers.show_taps({n: a for n, a in snapshot.taps.items() if n in chosen})
 
     # ------------------------------------------------------------------ parts
 

@@ -31,6 +31,7 @@ from napari_vol2vol.ui.runs_list import RunsList
 from napari_vol2vol.ui.session import session_of
 from napari_vol2vol.ui.simulation import on_result_grid, simulated, stand_in
 from napari_vol2vol.ui.stream_timer import StreamTimer
+from napari_vol2vol.ui.tap_fields import TapFields
 from napari_vol2vol.ui.volume_fields import VolumeFields
 from napari_vol2vol.ui.window_layout import DockWatch, arrange, main_window_of, set_role
 from napari_vol2vol.ui.worker import RunJob, Translate
@@ -71,6 +72,7 @@ class TranslateDock(QWidget):
         self.method = MethodFields(catalogue or installed())
         self.conditions = ConditionFields(napari_viewer)
         self.options = OptionFields()
+        self.taps = TapFields()
         self.more = MoreFields()
         self.bar = RunBar()
         self.runs = RunsList()
@@ -98,12 +100,13 @@ class TranslateDock(QWidget):
     def _lay_out(self) -> None:
         self.more_section = section("More", self.more)
         self.curves_section = section("Curves", self.curves)
+        self.taps_section = section("Show while sampling", self.taps)
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(6, 4, 14, 4)
         column.setSpacing(7)
         self.options_section = section("System", self.options)
-        sections = (self.options_section, self.more_section)
+        sections = (self.options_section, self.more_section, self.taps_section)
         parts = (self.volumes, self.method, self.conditions, *sections, self.warnings)
         for widget in (*parts, self.estimate_line, self.bar, self.runs, self.curves_section):
             column.addWidget(widget)
