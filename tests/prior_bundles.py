@@ -29,7 +29,8 @@ def make_prior(folder: Path, channels: int = 1) -> Path:
     path.mkdir(parents=True)
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, path / "model.safetensors")
     own = {
-        "task": PRIOR_TASK, "systems": SYSTEMS, "training": "none", "limits": "untrained", "modality": ["CT", "T1w"],
+        "task": PRIOR_TASK, "systems": SYSTEMS, "training": "none", "limits": "untrained",
+        "modality": ["CT", "T1w"],
         "input_spacing_mm": [[0.1] * 3, [20.0] * 3], "network": config.__dict__ | {"family": "unet"},
         "diffusion": {"what": "image", "scale": 0.3, "prediction": "v", "schedule": "vp_linear",
                       "schedule_parameters": {}},

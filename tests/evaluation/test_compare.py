@@ -113,9 +113,9 @@ def test_a_changed_setting_and_a_lost_folder_are_run_again(head_folder, tiny_bun
 
 def test_a_missing_bundle_is_told_before_the_first_row(head_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("VOL2VOL_BUNDLES", str(tmp_path))
-    suite = small_suite(head_folder, systems=(SystemEntry("trilinear"), SystemEntry("madm")))
+    suite = small_suite(head_folder, systems=(SystemEntry("trilinear"), SystemEntry("diff-ensembler")))
     cases = list(load_cases(suite, no_fetched))
-    with pytest.raises(BundleError, match="no installed bundle of madm"):
+    with pytest.raises(BundleError, match="no installed bundle of diff-ensembler"):
         next(compare(suite, cases, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 

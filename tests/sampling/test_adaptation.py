@@ -300,21 +300,20 @@ def test_the_settings_of_the_paper_are_the_defaults():
     assert LowRankWeights(small_prior().network).rank == 4
 
 
+def alive():
+    return [thing for thing in gc.get_objects() if type(thing) is torch.Tensor]
+
+
 def test_d3ip_holds_only_a_few_volumes_whatever_the_number_of_slices(prior):
     """x_t, the prior's estimate, the corrected one and its copy while noise is added: no start, no A^T y."""
     depth, most = 64, []
     volume = torch.rand((depth, 16, 16), generator=torch.Generator().manual_seed(5))
     y = measured(OPERATOR, volume, 0.01)
-    before = {id(o) for o in gc.get_objects() if isinstance(o, torch.Tensor)}
+    before = {id(tensor) for tensor in alive()}
 
     def count(step=0):
-        storages = {
-            o.untyped_storage().data_ptr()
-            for o in gc.get_objects()
-            if isinstance(o, torch.Tensor)
-            and id(o) not in before
-            and o.untyped_storage().nbytes() >= volume.nbytes
-        }
+        new = (tensor.untyped_storage() for tensor in alive() if id(tensor) not in before)
+        storages = {storage.data_ptr() for storage in new if storage.nbytes() >= volume.nbytes}
         most.append(len(storages))
         return torch.randn(depth, 16, 16)
 

@@ -13,7 +13,11 @@ def measurement():
     base = smooth_inverse(low, (2, 2, 2))
     whole = (slice(0, 8), slice(0, 10), slice(0, 12))
     return Measurement(
-        {"base": base}, base, IntensityMap(0.0, 80.0), whole, Observed(operator.from_means(low), operator, nothing=-1.0)
+        {"base": base},
+        base,
+        IntensityMap(0.0, 80.0),
+        whole,
+        Observed(operator.from_means(low), operator, nothing=-1.0),
     )
 
 

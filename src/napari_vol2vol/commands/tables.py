@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 if TYPE_CHECKING:
     from napari_vol2vol.volume import Volume
@@ -68,8 +68,10 @@ def _projector_table(size: int, device: str) -> None:
     from napari_vol2vol.engine.device import resolve_device
     from napari_vol2vol.evaluation.projector_bench import bench_projectors
 
-    titles = ("projector", "s forward", "s adjoint", "error", "mismatch", "s to build", "faster")
-    table = Table(*titles, title=f"{size}² × 64 voxels, 60 views, parallel beam")
+    names = ("s forward", "s adjoint", "error", "mismatch", "s to build", "faster")
+    table = Table(
+        Column("projector", no_wrap=True), *names, title=f"{size}² × 64 voxels, 60 views, parallel beam"
+    )
     timings = list(bench_projectors(size, device=str(resolve_device(device))))
     for t in timings:
         table.add_row(

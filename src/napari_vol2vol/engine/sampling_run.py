@@ -107,8 +107,8 @@ class SamplingRun:
             self.pace.start()
             for sample in range(1, self.samples + 1):
                 self._sample = sample
-                assembly, x = self._sample_with_step_down(assembly, measurement, sample)
-                self._finish_sample(x, measurement)
+                assembly = self._sample_with_step_down(assembly, measurement, sample)
+                self._finish_sample()
             if self.job.twin is not None:
                 self._run_twin(measurement, self.job.twin)
         except Stopped:
@@ -144,12 +144,11 @@ class SamplingRun:
         )
         return get_system(self.system).build(context)
 
-    def _sample_with_step_down(
-        self, assembly: Assembly, measurement: Measurement, sample: int
-    ) -> tuple[Assembly, Tensor]:
+    def _sample_with_step_down(self, assembly: Assembly, measurement: Measurement, sample: int) -> Assembly:
         while True:
             try:
-                return assembly, self._run_sample(assembly, measurement, sample)
+                self._run_sample(assembly, measurement, sample)
+                return assembly
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -167,38 +166,38 @@ class SamplingRun:
                     torch.cuda.empty_cache()
                 assembly = self._assemble(measurement)
 
-    def _run_sample(self, assembly: Assembly, measurement: Measurement, sample: int) -> Tensor:
-        """Return the finished x̂0 of one sample in model space."""
-        request = self.job.request
+    def _run_sample(self, assembly: Assembly, measurement: Measurement, sample: int) -> None:
+        """Run one sample; its x̂0 is the newest of the results at the end."""
         self._step = 0
         device = torch.device(self.plan.device)
         m = measurement.to(device)
-        bank = NoiseBank(request.seed, sample - 1)
         autocast = torch.autocast(device.type, self.dtype) if self.dtype != torch.float32 else nullcontext()
-        x = m.plain
         with torch.inference_mode(), autocast:
             if assembly.schedule is None:
-                x = assembly.decode(assembly.denoiser(m.plain, 0.0))
-                self._step_done(1, x, m)
-                return x.cpu()
-            shape = tuple(m.plain.shape)
-            z = bank.draw(0, shape, device) if assembly.start is None else assembly.start
-            steps = assembly.samplers[self.job.solver](
-                assembly.denoiser,
-                z,
-                timesteps(request.steps),
-                assembly.schedule,
-                lambda i: bank.draw(i, shape, device),
-                eta=self.job.eta,
-            )
-            del z
+                self._step_done(1, assembly.decode(assembly.denoiser(m.plain, 0.0)), m)
+                return
             # a sampler may hold what must be put back: weights that adapt
-            with closing(cast("Generator[Step, None, None]", steps)):
+            with closing(self._steps(assembly, m, sample)) as steps:
                 for i, step in enumerate(steps, start=1):
+                    self._tap("x_t", step.x_t)
                     x = assembly.decode(step.x0_hat)
-                    self.taps["x_t"] = step.x_t
+                    del step  # volumes that nobody holds while the next step is made
                     self._step_done(i, x, m)
-        return x.cpu()
+                    del x
+
+    def _steps(self, assembly: Assembly, m: Measurement, sample: int) -> Generator[Step, None, None]:
+        """Start the sampler; noise is keyed by seed, sample and step."""
+        bank, shape = NoiseBank(self.job.request.seed, sample - 1), tuple(m.plain.shape)
+        device, start = m.plain.device, assembly.start
+        steps = assembly.samplers[self.job.solver](
+            assembly.denoiser,
+            bank.draw(0, shape, device) if start is None else start,
+            timesteps(self.job.request.steps),
+            assembly.schedule,
+            lambda i: bank.draw(i, shape, device),
+            eta=self.job.eta,
+        )
+        return cast("Generator[Step, None, None]", steps)
 
     def tick(self) -> None:
         """Between network calls: let the consumer pause or close the run; report progress now and then."""
@@ -238,8 +237,9 @@ class SamplingRun:
             self.box.put(Snapshot(self._sample, step, array, mean, std, results.error(array), taps))
         self.taps = {}
 
-    def _finish_sample(self, x: Tensor, measurement: Measurement) -> None:
-        array, results = self._physical(x, measurement), self.results
+    def _finish_sample(self) -> None:
+        array, results = self.results.newest, self.results
+        assert array is not None
         results.statistics.add(array)
         path = None
         if self.folder is not None:

@@ -9,7 +9,10 @@ FloatArray = NDArray[np.float32]
 
 
 class RunningStatistics:
-    """Voxel-wise mean and sample standard deviation (n - 1) of arrays added one at a time."""
+    """Voxel-wise mean and sample standard deviation (n - 1) of arrays added one at a time.
+
+    The first array is kept as it is, and must not be written to.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -19,12 +22,13 @@ class RunningStatistics:
     def add(self, sample: FloatArray) -> None:
         """Include one more sample."""
         self.count += 1
-        if self._mean is None or self._squares is None:
-            self._mean, self._squares = sample.astype(np.float32), np.zeros_like(sample, dtype=np.float32)
+        if self._mean is None:
+            self._mean = sample.astype(np.float32, copy=False)
             return
         delta = sample - self._mean
         mean = np.asarray(self._mean + delta / self.count, np.float32)
-        self._squares = self._squares + delta * (sample - mean)
+        squares = delta * (sample - mean)
+        self._squares = squares if self._squares is None else self._squares + squares
         self._mean = mean
 
     @property
@@ -35,6 +39,6 @@ class RunningStatistics:
     @property
     def std(self) -> FloatArray | None:
         """Standard deviation over the samples; None before the second."""
-        if self._squares is None or self.count < 2:
+        if self._squares is None:
             return None
         return np.sqrt(self._squares / (self.count - 1), dtype=np.float32)

@@ -53,7 +53,7 @@ COLUMNS = (
     Column("coverage_95", "in 95 %", ".3f", 0.95),
     Column("ause", "AUSE", ".3f", "low"),
     Column("spearman", "Spearman", ".3f", "high"),
-    Column("data_residual", "data residual", ".0e", "low"),
+    Column("data_residual", "data residual", ".1e", "low"),
     Column("seconds", "s / sample", ".3g", "low"),
     Column("seconds_per_step", "s / step", ".3g", "low"),
     Column("peak_gib", "peak GiB", ".2f", "low"),
@@ -61,6 +61,8 @@ COLUMNS = (
     Column("frechet", "FID", ".4g", "low"),
     Column("kernel", "KID", ".4g", "low"),
 )
+#: Columns that say nothing new where every system has one sample.
+OF_SEVERAL_SAMPLES = ("psnr_mean", "ssim_mean", "mae_mean")
 SETS = ("volume_mmd", "frechet", "kernel")
 
 
@@ -81,16 +83,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Table:
-    """``lines`` under a ``title`` and the ``notes`` that say how to read them."""
+    """``lines`` under a ``title``, ``notes`` that say how to read them, ``hidden`` columns left out."""
 
     title: str
     notes: tuple[str, ...]
     lines: tuple[Line, ...]
+    hidden: tuple[str, ...] = ()
 
     @property
     def columns(self) -> list[Column]:
-        """The columns that have a figure in any line."""
-        return [c for c in COLUMNS if any(line.values.get(c.key) is not None for line in self.lines)]
+        """The columns that have a figure in any line, but for the hidden ones."""
+        shown = [c for c in COLUMNS if c.key not in self.hidden]
+        return [c for c in shown if any(line.values.get(c.key) is not None for line in self.lines)]
 
 
 def make_table(

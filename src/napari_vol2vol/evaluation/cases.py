@@ -10,13 +10,16 @@ from types import MappingProxyType
 import numpy as np
 
 from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.evaluation.slabs import slab_of
 from napari_vol2vol.evaluation.suite import Suite
 from napari_vol2vol.evaluation.suite_entries import Phantom, Triple, VolumeEntry
 from napari_vol2vol.evaluation.super_resolution_table import central_block
 from napari_vol2vol.io import read_volume
 from napari_vol2vol.io.provenance import array_sha256
 from napari_vol2vol.metrics.fidelity import PERCENTILE
+from napari_vol2vol.options import from_options
 from napari_vol2vol.phantoms.brain import make_anatomy, paint
+from napari_vol2vol.physics.hounsfield import VACUUM_HU
 from napari_vol2vol.tasks.registry import get_task
 from napari_vol2vol.volume import Volume, check_reference
 
@@ -30,7 +33,8 @@ class Case:
     """One volume of a suite, ready for every system.
 
     ``source`` and ``conditions`` are what `translate` takes. ``reference`` lies on the grid of the result
-    ``(z, y, x)`` in shares of the data range; a result has to be divided by ``unit`` to be in them too.
+    ``(z, y, x)`` in shares of the data range; a result has to be divided by ``unit``, after ``zero`` has been
+    taken off, to be in them too.
     """
 
     name: str
@@ -39,15 +43,21 @@ class Case:
     unit: float
     factor: Triple
     conditions: Mapping[str, Volume] = field(default_factory=lambda: NONE)
+    zero: float = 0.0
 
     def digest(self) -> dict[str, str]:
         """Return the sha256 of the voxels and affine of everything in the case, by what it is."""
         volumes = {"source": self.source, "reference": self.reference, **self.conditions}
-        return {name: array_sha256(volume) for name, volume in volumes.items()}
+        sums = {name: array_sha256(volume) for name, volume in volumes.items()}
+        measured = self.source.measured
+        return sums if measured is None else sums | {"measured": measured.summary()["sha256"]}
 
-    def scaled(self, result: Volume) -> Volume:
-        """Return a result of `translate` in shares of the data range."""
-        return result if self.unit == 1 else result.with_data(result.data / np.float32(self.unit))
+    def scaled(self, result: Volume, *, difference: bool = False) -> Volume:
+        """Return a result of `translate`, or a difference or spread of some, in shares of the data range."""
+        zero = 0.0 if difference else self.zero
+        if self.unit == 1 and zero == 0:
+            return result
+        return result.with_data((result.data - np.float32(zero)) / np.float32(self.unit))
 
 
 def load_cases(suite: Suite, find: Find) -> Iterator[Case]:
@@ -110,6 +120,8 @@ def _case(suite: Suite, entry: VolumeEntry, volumes: Mapping[str, Volume]) -> Ca
     A reference that the input is made from is scaled so that 1 is the 99.5th percentile of the whole volume,
     and clipped to [0, 1]; other modalities stay as they are, as tasks normalise them.
     """
+    if suite.measures:
+        return _measured(suite, entry, volumes[suite.target])
     task = get_task(suite.task)
     factor = suite.factor or task.default_factor
     block = entry.block or suite.block
@@ -126,6 +138,19 @@ def _case(suite: Suite, entry: VolumeEntry, volumes: Mapping[str, Volume]) -> Ca
     reference = matched.with_data(matched.data / np.float32(unit))
     others = {m: v for m, v in inputs.items() if m != suite.inputs[0]}
     return Case(entry.name, inputs[suite.inputs[0]], reference, unit, factor, others)
+
+
+def _measured(suite: Suite, entry: VolumeEntry, volume: Volume) -> Case:
+    """Cut the slab and measure it; 1 is the 99.5th percentile of the slab, over vacuum where it is CT."""
+    task, slab = get_task(suite.task), entry.slab or suite.slab
+    truth = task.match(volume if slab is None else slab_of(volume, slab))
+    truth = replace(truth, name=entry.name)
+    zero = VACUUM_HU if suite.target == "CT" else 0.0
+    unit = float(np.percentile(truth.data - zero, PERCENTILE))
+    reference = truth.with_data((truth.data - np.float32(zero)) / np.float32(unit))
+    assert task.simulation is not None
+    source = task.degrade(truth, from_options(task.simulation, suite.simulation))
+    return Case(entry.name, source, reference, unit, task.default_factor, zero=zero)
 
 
 def _whole_blocks(volume: Volume, factor: Triple) -> Volume:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from napari_vol2vol.engine import Done, Event, Notice, Progress, SampleDone, Started, translate
+from napari_vol2vol.engine.run import run_length
 from napari_vol2vol.evaluation.cases import Case
 from napari_vol2vol.evaluation.peak_memory import peak_gib, reset_peak
 from napari_vol2vol.evaluation.rows import Ledger, Row, figures_of
@@ -103,17 +104,18 @@ def _run(trial: Trial, digest: str, output: Path, say: Say) -> Row:
             case.reference,
             [case.scaled(read_volume(path)) for path in paths],
             case.scaled(done.volumes["mean"]),
-            case.scaled(std) if std else None,
+            case.scaled(std, difference=True) if std else None,
         )
     )
     _keep_what_is_needed(paths)
     partial.rename(final)
     card, count = trial.job.card, len(paths)
+    steps = run_length(trial.request)[0]
     return Row(
-        digest=digest, volume=case.name, system=label, seed=seed, samples=count, steps=trial.request.steps,
+        digest=digest, volume=case.name, system=label, seed=seed, samples=count, steps=steps,
         bundle=None if card is None else card.name, device=str(done.record["device"]),
         precision=str(done.record["precision"]), data_residual=done.metrics.get("data_residual"),
-        seconds=clock.seconds / count, seconds_per_step=clock.seconds / count / trial.request.steps,
+        seconds=clock.seconds / count, seconds_per_step=clock.seconds / count / steps,
         peak_gib=peak, peak_is_own=own, notices=tuple(notices), **figures,
     )  # fmt: skip
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_vol2vol.anatomical_planes import PLANES, Plane
+from napari_vol2vol.anatomical_planes import Plane
+from napari_vol2vol.ct_windows import CT_WINDOWS
 from napari_vol2vol.errors import RunError, SettingsError
 from napari_vol2vol.evaluation.cases import Case
 from napari_vol2vol.evaluation.compare import folder_of
@@ -79,7 +80,7 @@ def _shown(case: Case, row: Row, output: Path) -> Shown:
         row.system,
         f"{row.psnr_mean:.2f} dB, SSIM {row.ssim_mean:.3f}",
         case.scaled(read_volume(folder / "mean.nii.gz")).data,
-        case.scaled(read_volume(std)).data if std.exists() else None,
+        case.scaled(read_volume(std), difference=True).data if std.exists() else None,
     )
 
 
@@ -99,24 +100,26 @@ def draw(suite: Suite, case: Case, shown: Sequence[Shown]) -> Figure:
     FigureCanvasAgg(figure)
     reference = case.reference.data
     source = _on_the_grid_of_the_result(case)
-    high = 1.0 if suite.degrades else float(np.percentile(source, PERCENTILE))
-    name = "input" if suite.degrades else f"input {case.source.modality}"
+    made = suite.degrades or suite.measures
+    grey = _grey_limits(suite, case)
+    of_source = grey if made else (0.0, float(np.percentile(source, PERCENTILE)))
+    name = "input" if made else f"input {case.source.modality}"
     for number, line in enumerate(grid.title):
         y = 1 - (0.08 + TITLE_LINE * number) / grid.height
         figure.text(LEFT / grid.width, y, line, va="top", size=10 if number == 0 else 7.5)
-    for plane in PLANES:
-        columns = [("reference", suite.target, reference, 1.0), (name, "as measured", source, high)]
-        columns += [(s.label, s.caption, s.mean, 1.0) for s in shown]
-        for column, (label, caption, data, top) in enumerate(columns):
+    for plane in frame.planes:
+        columns = [("reference", suite.target, reference, grey), (name, "as measured", source, of_source)]
+        columns += [(s.label, s.caption, s.mean, grey) for s in shown]
+        for column, (label, caption, data, limits) in enumerate(columns):
             axes = _panel(figure, grid, plane, "slice", column, label)
-            _grey(axes, frame.slice_of(data, plane), top)
+            _grey(axes, frame.slice_of(data, plane), limits)
             _box(axes, frame, plane)
             if column == 0:
                 _letters(axes, plane)
-            if plane is PLANES[0]:
+            if plane is frame.planes[0]:
                 axes.set_title(f"{label}\n", size=8.5, weight="bold", pad=3)
                 axes.text(0.5, 1.02, caption, transform=axes.transAxes, ha="center", va="bottom", size=6.5)
-            _grey(_panel(figure, grid, plane, "zoom", column, label), frame.zoom_of(data, plane), top)
+            _grey(_panel(figure, grid, plane, "zoom", column, label), frame.zoom_of(data, plane), limits)
         for column, system in enumerate(shown, start=2):
             _maps(figure, grid, frame, plane, column, system, reference, suite.view)
         _row_names(figure, grid, plane)
@@ -126,10 +129,25 @@ def draw(suite: Suite, case: Case, shown: Sequence[Shown]) -> Figure:
 
 def _on_the_grid_of_the_result(case: Case) -> FloatArray:
     """Return the source with each voxel as the block it is."""
-    data = case.source.data
+    data = case.source.data if case.source.measured is None else case.scaled(case.source).data
     for axis, k in enumerate(case.factor):
         data = np.repeat(data, k, axis=axis)
     return data
+
+
+def _grey_limits(suite: Suite, case: Case) -> tuple[float, float]:
+    """Return what is black and white, in shares of the data range."""
+    if suite.view.window is None:
+        return 0.0, 1.0
+    low, high = CT_WINDOWS[suite.view.window].limits
+    return (low - case.zero) / case.unit, (high - case.zero) / case.unit
+
+
+def _grey_words(suite: Suite, case: Case) -> str:
+    if suite.view.window is None:
+        return "Grey from 0 to 1, the 99.5th percentile of the reference"
+    low, high = CT_WINDOWS[suite.view.window].limits
+    return f"Grey from {low:g} to {high:g} HU; data range {case.unit:.0f} HU"
 
 
 def _title(suite: Suite, case: Case, frame: Frame) -> list[str]:
@@ -138,7 +156,7 @@ def _title(suite: Suite, case: Case, frame: Frame) -> list[str]:
     text = (
         f"Planes through {point_of(case.reference, frame.point)} (voxel {frame.point}, z, y, x); box of "
         f"{size} voxels at {frame.start}; voxels of {spacing} mm. Radiological: the patient's right is on "
-        "the left. Grey from 0 to 1, the 99.5th percentile of the reference. AI-generated, not for diagnosis."
+        f"the left. {_grey_words(suite, case)}. AI-generated, not for diagnosis."
     )
     return [f"{suite.title or suite.name}: {case.name}", text]
 
@@ -152,8 +170,8 @@ def _panel(figure: Figure, grid: Grid, plane: Plane, part: str, column: int, lab
     return axes
 
 
-def _grey(axes: Axes, picture: FloatArray, top: float) -> None:
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=top, aspect="auto", interpolation="nearest")
+def _grey(axes: Axes, picture: FloatArray, limits: tuple[float, float]) -> None:
+    axes.imshow(picture, cmap="gray", vmin=limits[0], vmax=limits[1], aspect="auto", interpolation="nearest")
 
 
 def _box(axes: Axes, frame: Frame, plane: Plane) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from napari_vol2vol.anatomical_planes import PLANES, Plane
+from napari_vol2vol.anatomical_planes import Plane
 from napari_vol2vol.evaluation.framing import Frame
 
 COLUMN, GAP, PLANE_GAP, LEFT, RIGHT, BOTTOM = 1.55, 0.04, 0.16, 0.42, 0.1, 0.1  # inches
@@ -20,7 +20,7 @@ class Grid:
         self.title = [title[0], *textwrap.wrap(title[1], int((self.width - LEFT) * 17))]
         y = 0.12 + TITLE_LINE * len(self.title) + HEADING
         self.rows: dict[tuple[str, str], tuple[float, float]] = {}
-        for plane in PLANES:
+        for plane in frame.planes:
             for part in PARTS:
                 ratio = frame.zoom_ratio(plane) if part == "zoom" else frame.ratio(plane)
                 self.rows[plane.name, part] = (y, COLUMN * ratio)

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_vol2vol.anatomical_planes import Plane, point_text
+from napari_vol2vol.anatomical_planes import PLANES, Plane, point_text
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.evaluation.suite_entries import Triple, View
 from napari_vol2vol.volume import Volume
 
 FloatArray = NDArray[np.float32]
+#: Height over width below which a plane is not drawn.
+THINNEST = 0.25
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Frame:
         v, h = plane.vertical, plane.horizontal
         left, top = self.shape[h] - self.stop[h] - 0.5, self.shape[v] - self.stop[v] - 0.5
         return left, top, self.stop[h] - self.start[h], self.stop[v] - self.start[v]
+
+    @property
+    def planes(self) -> tuple[Plane, ...]:
+        """The planes worth a picture: axial, and the others unless the volume is a thin slab."""
+        return tuple(p for p in PLANES if p is PLANES[0] or self.ratio(p) >= THINNEST)
 
     def ratio(self, plane: Plane) -> float:
         """Return height over width of the plane in mm."""

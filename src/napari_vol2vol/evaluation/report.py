@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_vol2vol import __version__
-from napari_vol2vol.evaluation.aggregate import Line, Table, make_table
+from napari_vol2vol.evaluation.aggregate import OF_SEVERAL_SAMPLES, Line, Table, make_table
 from napari_vol2vol.evaluation.cases import Case
 from napari_vol2vol.evaluation.features import NamedFeatures
 from napari_vol2vol.evaluation.rows import Row
 from napari_vol2vol.evaluation.set_distances import Distances, real_versus_real, set_distances
 from napari_vol2vol.evaluation.suite import Suite
 from napari_vol2vol.evaluation.tables import write_tables
+from napari_vol2vol.options import options_of, resolve
+from napari_vol2vol.tasks.registry import get_task
 
 
 def write_report(
@@ -36,7 +38,8 @@ def write_report(
     if features is not None:
         notes.append(_feature_note(features, distances, real))
     table = make_table(suite.title or suite.name, notes, rows, suite.baseline, distances)
-    table = replace(table, lines=(*table.lines, *_real_line(real)))
+    hidden = OF_SEVERAL_SAMPLES if all(row.samples == 1 for row in rows) else ()
+    table = replace(table, lines=(*table.lines, *_real_line(real)), hidden=hidden)
     more = {
         "suite": suite.name,
         "features": features and features.name,
@@ -51,20 +54,21 @@ def notes_of(suite: Suite, cases: Sequence[Case], rows: Sequence[Row], real: Dis
     """Return the lines above a table that say what its figures are."""
     factor = " × ".join(str(k) for k in cases[0].factor)
     made = f"from block means of {factor} voxels" if suite.degrades else f"from {', '.join(suite.inputs)}"
+    if suite.measures:
+        made = f"from {_measurement_words(suite)}"
     extra = f", guided by {', '.join(suite.inputs)}" if suite.degrades and suite.inputs else ""
     blocks = ", ".join(dict.fromkeys("×".join(map(str, case.reference.shape)) for case in cases))
     whole = "whole reference, clipped to [0, 1]" if suite.degrades else "reference's block"
+    if suite.measures:
+        above = f" above {cases[0].zero:g} HU" if cases[0].zero else ""
+        whole = f"reference's slab{above} ({', '.join(f'{c.name} {c.unit:.4g}' for c in cases)})"
     seeds = ", ".join(map(str, suite.seeds))
     devices = ", ".join(dict.fromkeys(f"{row.device} in {row.precision}" for row in rows))
     notes = [
         f"task {suite.task}: {suite.target} {made}{extra}; blocks of {blocks} voxels (z, y, x)",
         f"data range 1: the 99.5th percentile of the {whole}; PSNR in dB for that peak; MAE and MACE are "
         "shares of it",
-        f"every system gets the same input and the same noise: seed {seeds}, {suite.samples} samples where "
-        "it draws any; single is the mean over samples of each one's figure ± their standard deviation, mean "
-        "of N the figure of their mean",
-        "“in 50 %” is the share of voxels inside the central 50 % interval (Student's t for that N), ideal "
-        "0.5, and so on",
+        *_sample_notes(suite, seeds),
         f"napari-vol2vol {__version__}, {devices}; seconds without reading weights and writing files; peak "
         f"memory {_peak(rows)}",
     ]
@@ -73,6 +77,25 @@ def notes_of(suite: Suite, cases: Sequence[Case], rows: Sequence[Row], real: Dis
     if len(cases) > 1:
         notes.append(_set_note(len(cases), real))
     return notes
+
+
+def _sample_notes(suite: Suite, seeds: str) -> list[str]:
+    same = f"every system gets the same input and the same noise: seed {seeds}, "
+    if suite.samples == 1:
+        return [f"{same}one sample"]
+    return [
+        f"{same}{suite.samples} samples where it draws any; single is the mean over samples of each one's "
+        "figure ± their standard deviation, mean of N the figure of their mean",
+        "“in 50 %” is the share of voxels inside the central 50 % interval (Student's t for that N), ideal "
+        "0.5, and so on",
+    ]
+
+
+def _measurement_words(suite: Suite) -> str:
+    """Return every setting of the simulation, those at their defaults too."""
+    task = get_task(suite.task)
+    values = resolve(options_of(task.simulation), suite.simulation, task.name)
+    return ", ".join(f"{k} {'auto' if v is None else v}" for k, v in values.items() if v != "")
 
 
 def _peak(rows: Sequence[Row]) -> str:

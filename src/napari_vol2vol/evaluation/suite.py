@@ -13,6 +13,7 @@ import yaml
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.evaluation.suite_entries import (
     Phantom,
+    Slab,
     SystemEntry,
     Triple,
     View,
@@ -21,6 +22,7 @@ from napari_vol2vol.evaluation.suite_entries import (
     check_triple,
     check_whole,
 )
+from napari_vol2vol.options import options_of, resolve
 from napari_vol2vol.tasks.registry import get_task
 from napari_vol2vol.tasks.super_resolution import SuperResolution
 
@@ -33,7 +35,9 @@ class Suite:
 
     ``target`` is the modality of the result and the reference. Super-resolution makes its input from the
     reference by block means of ``factor``; ``inputs`` are then further modalities on the fine grid. Modality
-    translation starts from ``inputs``, the first being the source. ``samples`` are drawn for each of
+    translation starts from ``inputs``, the first being the source. Reconstruction measures a ``slab`` of the
+    reference as ``simulation`` says, by the names of the task's settings. ``bundle`` is that of every system
+    that needs one and names none. ``samples`` are drawn for each of
     ``seeds`` by systems that draw any. ``baseline`` is the label of the system that differences are taken to
     (empty: none). ``folder`` is where relative file names start.
     """
@@ -47,6 +51,9 @@ class Suite:
     factor: Triple | None = None
     inputs: tuple[str, ...] = ()
     block: int | None = None
+    slab: Slab | None = None
+    simulation: Mapping[str, Any] = field(default_factory=dict)
+    bundle: str | None = None
     seeds: tuple[int, ...] = (0,)
     samples: int = 5
     baseline: str = ""
@@ -78,10 +85,15 @@ class Suite:
             )
         if self.baseline and self.baseline not in self.labels:
             raise SettingsError(f"baseline: found {self.baseline!r}, accepted are {', '.join(self.labels)}")
-        if not self.degrades and not self.inputs:
+        if not (self.degrades or self.measures) and not self.inputs:
             raise SettingsError(f"inputs: found none, task {task.name} starts from at least one modality")
         if self.target in self.inputs:
             raise SettingsError(f"inputs: found the target {self.target} among them, accepted are others")
+        resolve(options_of(task.simulation), self.simulation, f"simulation: task {task.name}")
+        if self.measures and (self.block or any(v.block for v in self.volumes)):
+            raise SettingsError(f"block: found one, task {task.name} accepts a slab")
+        if not self.measures and (self.slab or any(v.slab for v in self.volumes)):
+            raise SettingsError(f"slab: found one, task {task.name} accepts a block")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -92,6 +104,11 @@ class Suite:
     def degrades(self) -> bool:
         """Whether the input is made from the reference, as block means."""
         return isinstance(get_task(self.task), SuperResolution)
+
+    @property
+    def measures(self) -> bool:
+        """Whether the input is a measurement simulated from the reference."""
+        return get_task(self.task).simulation is not None
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -159,6 +176,8 @@ def _suite(values: object, where: str) -> Suite:
             _section(SystemEntry, {"system": v} if isinstance(v, str) else v, f"{where}: systems[{i}]")
             for i, v in enumerate(_list(nested, "systems", where))
         ]
+    if nested.get("slab") is not None:
+        nested["slab"] = _section(Slab, nested["slab"], f"{where}: slab")
     if "view" in nested:
         nested["view"] = _section(View, nested["view"], f"{where}: view")
     return _section(Suite, nested, where)
@@ -168,6 +187,8 @@ def _volume(values: object, where: str) -> VolumeEntry:
     nested: dict[str, Any] = {"name": values} if isinstance(values, str) else dict(_mapping(values, where))
     if nested.get("phantom") is not None:
         nested["phantom"] = _section(Phantom, nested["phantom"], f"{where}: phantom")
+    if nested.get("slab") is not None:
+        nested["slab"] = _section(Slab, nested["slab"], f"{where}: slab")
     if "files" in nested:
         nested["files"] = {
             str(modality): str(path)
@@ -229,4 +250,5 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "int": ((int,), "a whole number"),
     "float": ((int, float), "a number"),
     "bool": ((bool,), "true or false"),
+    "Mapping": ((dict,), "fields (name: value)"),
 }

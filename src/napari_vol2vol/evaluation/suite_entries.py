@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import Any, get_args
 
+from napari_vol2vol.ct_windows import CT_WINDOWS
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.phantoms.brain import Contrast
 
@@ -64,16 +65,33 @@ class Phantom:
 
 
 @dataclass(frozen=True)
+class Slab:
+    """``slices`` axial slices around ``centre``, a share of the height; ``size`` pixels on the long side."""
+
+    slices: int
+    size: int
+    centre: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_whole("slices", self.slices, 1)
+        check_whole("size", self.size, 16)
+        if not 0 <= self.centre <= 1:
+            raise SettingsError(f"centre: found {self.centre!r}, accepted is a share from 0 to 1")
+
+
+@dataclass(frozen=True)
 class VolumeEntry:
     """One volume: ``files`` by modality, a ``phantom``, or neither: ``name`` is that of a fetched volume.
 
-    ``block`` is the edge in voxels of the central cube that counts (None: the suite's).
+    ``block`` is the edge in voxels of the central cube that counts, ``slab`` the slices of a reconstruction
+    (None: those of the suite).
     """
 
     name: str
     files: Mapping[str, str] = field(default_factory=dict)
     phantom: Phantom | None = None
     block: int | None = None
+    slab: Slab | None = None
 
     def __post_init__(self) -> None:
         check_file_name("name", self.name)
@@ -87,8 +105,9 @@ class VolumeEntry:
 class SystemEntry:
     """One system as it is run, as fields of `Translation`; ``label`` (default: the system) names its rows.
 
-    ``bundle`` None takes the first installed bundle that makes the target from the suite's inputs, ``steps``
-    None the bundle's own number; None elsewhere is the default of `Translation`.
+    ``options`` are those of the system. ``bundle`` None takes that of the suite, or the first installed one
+    that makes the target from the suite's inputs, ``steps`` None the bundle's or the system's own number;
+    None elsewhere is the default of `Translation`.
     """
 
     system: str
@@ -100,6 +119,7 @@ class SystemEntry:
     consistency: bool | None = None
     plane: str | None = None
     weights: tuple[float, ...] | None = None
+    options: Mapping[str, Any] | None = None
     label: str = ""
 
     def __post_init__(self) -> None:
@@ -112,12 +132,14 @@ class View:
     """What the figures show.
 
     ``point`` and ``zoom_centre`` are voxels (z, y, x) of the block (None: its centre, the point);
-    ``zoom_size`` is the edge of the zoomed cube in voxels; the limits are shares of the data range.
+    ``zoom_size`` is the edge of the zoomed cube in voxels; ``window`` names one of `CT_WINDOWS` (None: grey
+    from 0 to 1); the limits are shares of the data range.
     """
 
     point: Triple | None = None
     zoom_centre: Triple | None = None
     zoom_size: int = 32
+    window: str | None = None
     uncertainty_limit: float = 0.1
     error_limit: float = 0.2
 
@@ -126,5 +148,7 @@ class View:
             if getattr(self, name) is not None:
                 check_triple(name, getattr(self, name), 0)
         check_whole("zoom_size", self.zoom_size, 4)
+        if self.window is not None and self.window not in CT_WINDOWS:
+            raise SettingsError(f"window: found {self.window!r}, accepted are {', '.join(CT_WINDOWS)}")
         check_above_zero("uncertainty_limit", self.uncertainty_limit)
         check_above_zero("error_limit", self.error_limit)

@@ -58,9 +58,10 @@ def trials_of(suite: Suite, case: Case) -> list[Trial]:
     """
     trials = []
     for entry in suite.systems:
-        card = bundle_of(suite, entry)
-        drawing = get_system(entry.system).stochastic
-        steps = entry.steps or (card.default_steps if card else 1)
+        card = bundle_of(suite, entry, case)
+        info = get_system(entry.system)
+        drawing = info.stochastic
+        steps = entry.steps or info.steps(card)
         settings = _settings(suite, entry, card)
         for seed in suite.seeds if drawing else (0,):
             request = Translation(
@@ -79,11 +80,15 @@ def _settings(suite: Suite, entry: SystemEntry, card: BundleCard | None) -> dict
     given = {k: v for k, v in asdict(entry).items() if v is not None and k not in OWN}
     if card is None:
         return given
-    return given | {"bundle": card.name if entry.bundle is None else _in_folder(suite, entry.bundle)}
+    wanted = entry.bundle or suite.bundle
+    return given | {"bundle": card.name if wanted is None else _in_folder(suite, wanted)}
 
 
-def bundle_of(suite: Suite, entry: SystemEntry) -> BundleCard | None:
-    """Return the bundle of an entry: the one it names, or the first that makes the target from the inputs.
+def bundle_of(suite: Suite, entry: SystemEntry, case: Case | None = None) -> BundleCard | None:
+    """Return the bundle of an entry: the one it names, or the suite, or the first that fits.
+
+    One fits that makes the target from the inputs; a prior fits images of the channels that were measured in
+    ``case``.
 
     Raises
     ------
@@ -94,6 +99,10 @@ def bundle_of(suite: Suite, entry: SystemEntry) -> BundleCard | None:
         if entry.bundle is not None:
             raise BundleError(f"bundle: found {entry.bundle}, system {entry.system} takes none")
         return None
+    if suite.measures:
+        wanted_prior = entry.bundle or suite.bundle
+        name = None if wanted_prior is None else _in_folder(suite, wanted_prior)
+        return find_bundle(name, suite.task, entry.system, (suite.target,), _channels(case))
     inputs = {BASE, *suite.inputs}
     wanted = f"{suite.target} from {', '.join(suite.inputs) or 'block means'}"
     if entry.bundle is None:
@@ -112,6 +121,12 @@ def bundle_of(suite: Suite, entry: SystemEntry) -> BundleCard | None:
             f"the suite asks for {wanted}"
         )
     return card
+
+
+def _channels(case: Case | None) -> int | None:
+    """Return the channels of the image that was measured, None where that is not known."""
+    measured = None if case is None else case.source.measured
+    return None if measured is None else 1 + measured.complex_image
 
 
 def _in_folder(suite: Suite, bundle: str) -> str:

@@ -69,12 +69,14 @@ class AxisCoherence:
     """One axis of a volume: profiles, and what it shows at high frequency.
 
     ``gradient`` is the mean absolute gradient along the axis over that of the other two, per mm; ``power``
-    the same ratio of high-frequency power (of the typical voxel, edges left out).
+    the same ratio of high-frequency power (of the typical voxel, edges left out), which is
+    ``fine`` in squared units.
     """
 
     profiles: SliceProfiles
     gradient: float
     power: float
+    fine: float
     outlier: FloatArray
     spacing_mm: float
 
@@ -184,10 +186,12 @@ def coherence(
     ours = _axes(volume, where, spacing_mm, span)
     theirs = _axes(reference, where, spacing_mm, span)
     found = []
+    kept = np.array([v.fine / max(r.fine, 1e-30) for v, r in zip(ours, theirs, strict=True)])
+    kept /= max(float(np.median(kept)), 1e-30)  # what all axes lose alike is no matter of coherence
     for axis in range(3):
         # the median of the difference is steadier than the difference of medians: it is the noise's alone
         offset = slice_medians(volume - reference, axis, where)
-        found += _compare(axis, ours[axis], theirs[axis], limits)
+        found += _compare(axis, ours[axis], theirs[axis], float(kept[axis]), limits)
         found += _slices(axis, second_difference(offset), theirs[axis].outlier, limits)
         found += _seams(axis, offset, [i for a, i in boundaries if a == axis], limits)
     return Coherence(ours, theirs, tuple(found))
@@ -210,6 +214,7 @@ def _axes(volume: FloatArray, body: Mask, spacing: Spacing, span: float) -> tupl
                 profiles,
                 float(gradient[axis] / max(gradient[rest].mean(), 1e-30)),
                 float(power[axis] / max(power[rest].mean(), 1e-30)),
+                float(power[axis]),
                 second_difference(profiles.median),
                 spacing[axis],
             )
@@ -217,18 +222,19 @@ def _axes(volume: FloatArray, body: Mask, spacing: Spacing, span: float) -> tupl
     return tuple(axes)
 
 
-def _compare(axis: int, ours: AxisCoherence, theirs: AxisCoherence, limits: Limits) -> list[Finding]:
+def _compare(
+    axis: int, ours: AxisCoherence, theirs: AxisCoherence, ratio: float, limits: Limits
+) -> list[Finding]:
     found = []
     change = float(np.nanmedian(ours.profiles.difference / theirs.profiles.difference))
     if abs(change - 1) > limits.change:
         word = "more" if change > 1 else "less"
         found.append(Finding("profiles", axis, f"neighbouring slices differ {word}", change, 1.0))
-    ratio = ours.power / theirs.power
     if not 1 / (1 + limits.power) <= ratio <= 1 + limits.power:
         word = (
             "flickers: more fine detail through the planes" if ratio > 1 else "is blurred through the planes"
         )
-        found.append(Finding("high frequency", axis, word, ours.power, theirs.power))
+        found.append(Finding("high frequency", axis, word, ratio, 1.0))
     return found
 
 

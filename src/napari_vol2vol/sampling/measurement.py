@@ -9,8 +9,12 @@ import torch
 from torch import Tensor
 
 from napari_vol2vol.errors import BundleError
+from napari_vol2vol.physics.imaging_operator import ImagingOperator
 from napari_vol2vol.physics.operator import Operator
+from napari_vol2vol.sampling.gradients import SLICES, take
 
+#: Slices whose data residual is found at once.
+RESIDUAL_SLICES = 32
 #: The condition that every task with an operator has: the smooth volume that satisfies ``A base = y``.
 BASE = "base"
 
@@ -33,7 +37,7 @@ class IntensityMap:
 
     def to_physical(self, model: Tensor) -> Tensor:
         """Invert `to_model`."""
-        return (model + 1) * (self.scale / 2) + self.offset
+        return ((model + 1) * (self.scale / 2)).add_(self.offset)
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,15 @@ class Measurement:
         if self.observed is None:
             return None
         y, operator, nothing = self.observed.y, self.observed.operator, self.observed.nothing
-        difference = (operator(x) - y).norm()
         whole = y - operator(torch.full_like(x, nothing)) if nothing else y
-        return float(difference / whole.norm().clamp(min=1e-30))
+        return float(self._misfit(x) / whole.norm().clamp(min=1e-30))
+
+    def _misfit(self, x: Tensor) -> Tensor:
+        """Return ``|A x - y|``, a few slices at a time where the operator lets them be apart."""
+        assert self.observed is not None
+        y, operator = self.observed.y, self.observed.operator
+        if not isinstance(operator, ImagingOperator) or SLICES in operator.system_axes:
+            return (operator(x) - y).norm()
+        parts = [slice(i, i + RESIDUAL_SLICES) for i in range(0, x.shape[SLICES], RESIDUAL_SLICES)]
+        norms = [(operator.at_slices(p)(take(x, p)) - take(y, p)).norm() for p in parts]
+        return torch.stack(norms).norm()

@@ -53,7 +53,7 @@ class Padded(nn.Module):
 
 @dataclass(frozen=True)
 class Problem:
-    """One measurement and one prior, in the space of z; ``start`` is the classical reconstruction there."""
+    """One measurement and one prior, in the space of z; ``start()`` is the classical reconstruction there."""
 
     context: Context
     network: nn.Module
@@ -61,7 +61,7 @@ class Problem:
     diffused: Diffused
     operator: ImagingOperator
     y: Tensor
-    start: Tensor
+    start: Callable[[], Tensor]
     sigma: float | None
     decode: Callable[[Tensor], Tensor]
 
@@ -157,8 +157,8 @@ def problem_of(context: Context) -> Problem:
     assert isinstance(operator, ImagingOperator)
     sigma = None if observed.sigma is None else observed.sigma / diffused.scale
     return Problem(
-        context, network, prior, diffused, operator, observed.y / diffused.scale, latent.encode(plain), sigma,
-        latent.decode,
+        context, network, prior, diffused, operator, observed.y / diffused.scale,
+        lambda: latent.encode(plain), sigma, latent.decode,
     )  # fmt: skip
 
 

@@ -73,6 +73,6 @@ def pick(
     return {name: given[name] for name in names}
 
 
-def refuse_raw(task: str, path: Path) -> SettingsError:
+def refuse_raw(task: str, path: Path | str) -> SettingsError:
     """Return the error of tasks that start from volumes and were given a file of raw data."""
-    return SettingsError(f"{path.name}: found raw data, task {task} accepts volumes (NIfTI, DICOM)")
+    return SettingsError(f"{Path(path).name}: found raw data, task {task} accepts volumes (NIfTI, DICOM)")

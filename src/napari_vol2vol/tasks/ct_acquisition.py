@@ -32,16 +32,18 @@ FULL_CIRCLE = 360.0
 
 @dataclass(frozen=True)
 class CtSimulation:
-    """How a sinogram is measured from a volume in HU."""
+    """How a sinogram is measured from a volume in HU.
+
+    The noise is stated as in the code of SCD, whose CT setting DDIP follows: 0.01 of the mean sinogram.
+    """
 
     views: int = setting(60, "views, evenly spaced over the range", low=1, high=4000)
     range_deg: float = setting(
         180.0, "angular range of the views; 360 for a fan beam", low=1, high=360, unit="°"
     )
     noise: float = setting(
-        0.01, "standard deviation of the noise, for a projector of unit norm and an image from 0 to 1",
-        low=0, high=10,
-    )  # fmt: skip
+        0.01, "standard deviation of the noise as a share of the mean of the sinogram", low=0, high=10
+    )
     measurement_seed: int = setting(0, "same seed, same noise", low=0, high=2**31 - 1)
     geometry: str = setting("parallel", "parallel rays, or a fan from a point to a flat detector",
                             choices=GEOMETRIES)  # fmt: skip
@@ -61,7 +63,8 @@ class CtLoading:
 
     pixel_mm: float = setting(1.0, "edge of a pixel of the image", low=1e-3, unit="mm")
     slice_mm: float = setting(1.0, "distance of slices", low=1e-3, unit="mm")
-    size: int = setting(0, "pixels along the edges of the image; 0 for as many as there are bins", low=0)
+    rows: int = setting(0, "rows of the image; 0 for as many as there are bins", low=0)
+    columns: int = setting(0, "columns of the image; 0 for as many as there are bins", low=0)
     range_deg: float = setting(180.0, "angular range of the views, where the file has no angles_deg", low=1,
                                high=360, unit="°")  # fmt: skip
     geometry: str = setting("parallel", "parallel rays, or a fan from a point to a flat detector",
@@ -104,9 +107,10 @@ def simulate(volume: Volume, how: CtSimulation) -> Volume:
     )  # fmt: skip
     projector = projector_of(empty, how.bins)
     image = intensity().to_model(torch.from_numpy(np.maximum(volume.data, -1000.0)))
-    y = measured(projector, image, how.noise, how.measurement_seed) / gain_of(projector, pixel)
+    sigma, gain = how.noise * float(projector(image).abs().mean()), gain_of(projector, pixel)
+    y = measured(projector, image, sigma, how.measurement_seed) / gain
     scan = replace(
-        empty, sinogram=y.numpy(), sigma=how.noise / gain_of(projector, pixel),
+        empty, sinogram=y.numpy(), sigma=sigma / gain,
         origin={"simulated": True, "noise": how.noise, "measurement_seed": how.measurement_seed},
     )  # fmt: skip
     return _shown(scan, volume, f"{volume.name} · {how.views} views")
@@ -126,32 +130,33 @@ def load(path: Path, how: CtLoading) -> Volume:
 
     found = read_sinogram(path, how.layout or None)
     depth, views, bins = found.data.shape
-    size = how.size or bins
+    size = (how.rows or bins, how.columns or bins)
     step = how.range_deg / views
     angles = found.angles_deg or tuple(i * step for i in range(views))
     scan = MeasuredCT(
-        found.data, angles, (size, size), how.pixel_mm, how.bin_mm or how.pixel_mm, how.geometry,
+        found.data, angles, size, how.pixel_mm, how.bin_mm or how.pixel_mm, how.geometry,
         how.source_distance_mm if how.geometry == "fan" else 0.0, how.sigma,
         {"simulated": False, "file": path.name},
     )  # fmt: skip
     spacing = (how.slice_mm, how.pixel_mm, how.pixel_mm)
-    grid = Volume.from_array(np.zeros((depth, size, size), np.float32), spacing, units="HU", modality="CT")
+    grid = Volume.from_array(np.zeros((depth, *size), np.float32), spacing, units="HU", modality="CT")
     return _shown(scan, grid, path.name)
 
 
 def _shown(scan: MeasuredCT, grid: Volume, name: str) -> Volume:
-    data = intensity().to_physical(classical(scan)).numpy()
+    data = intensity().to_physical(classical(observed_of(scan))).numpy()
     provenance = {"generated": False, "measured": scan.summary()}
     shown = grid.with_data(data, name=name, units="HU", provenance=provenance)
     return replace(shown, modality="CT", measured=scan)
 
 
-def classical(scan: MeasuredCT) -> Tensor:
+def classical(observed: Observed) -> Tensor:
     """Return the filtered back-projection in model space `(D, H, W)`."""
     from napari_vol2vol.physics.filtered_back_projection import filtered_back_projection
+    from napari_vol2vol.physics.projector import Projector
 
-    found = observed_of(scan)
-    return filtered_back_projection(projector_of(scan), found.y)
+    assert isinstance(observed.operator, Projector)
+    return filtered_back_projection(observed.operator, observed.y)
 
 
 def observed_of(scan: MeasuredCT) -> Observed:

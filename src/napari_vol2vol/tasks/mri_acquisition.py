@@ -100,7 +100,7 @@ def simulate(volume: Volume, how: MriSimulation) -> Volume:
     from napari_vol2vol.tasks.conditions import intensity_of
 
     top = intensity_of(volume).scale
-    image = torch.from_numpy(volume.data) / top
+    image = torch.from_numpy(volume.data / np.float32(top))
     smooth = how.phase == "smooth"
     if smooth:
         image = as_channels(torch.polar(image, smooth_phase(volume.shape, how.measurement_seed)))
@@ -149,7 +149,7 @@ def load(path: Path, how: MriLoading) -> Volume:
     elif len(kspace) > 1:
         maps = espirit(kspace, how.calibration).numpy()
     scan = MeasuredMRI(
-        np.ascontiguousarray(kspace.numpy(), np.complex64), np.ascontiguousarray(mask), maps, True, how.sigma,
+        np.ascontiguousarray(kspace.numpy(), np.complex64), np.array(mask), maps, True, how.sigma,
         {"simulated": False, "file": path.name},
     )  # fmt: skip
     spacing = (how.slice_mm, how.pixel_mm, how.pixel_mm)

@@ -75,8 +75,8 @@ class SparseViewCT(_Reconstruction):
         """
         from napari_vol2vol.sampling.measurement import Measurement
 
-        scan = _ct_of(source)
-        return Measurement({}, ct.classical(scan), ct.intensity(), _whole(source), ct.observed_of(scan))
+        observed = ct.observed_of(_ct_of(source))
+        return Measurement({}, ct.classical(observed), ct.intensity(), _whole(source), observed)
 
     def match(self, reference: Volume) -> Volume:
         """Return the reference with values below vacuum (the padding of scanners) set to vacuum."""

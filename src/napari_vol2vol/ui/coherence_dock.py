@@ -55,6 +55,7 @@ class CoherenceDock(QWidget):
         self.plots = {name: ProfilePlot(title) for name, title in PLOTS}
         self.ratios, self.status = note(), note()
         self.findings = QListWidget()
+        self.findings.setWordWrap(True)
         self.result: Coherence | None = None
         self._shown: tuple[Image, Image] | None = None
         self._closed = False
