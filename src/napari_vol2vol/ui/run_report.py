@@ -105,6 +105,8 @@ class RunReport(QObject):
         self._number += 1
         self.entry = RunEntry(f"#{self._number} {request.system}", layers, self._job.folder)
         self._dock.runs.add(self.entry)
+        self._session.runs.append(self.entry)
+        self._session.runs_changed.emit()
         if event.reference is not None and event.source.name not in viewer.layers:
             data, keywords, _ = event.source.to_layer()
             limits = self._shared[0].contrast_limits if self._shared else None
@@ -141,6 +143,7 @@ class RunReport(QObject):
     def _end(self, outcome: str) -> None:
         if self.entry is not None:
             self.entry.outcome = outcome
+            self._session.runs_changed.emit()
         self._dock.runs.refresh()
 
     def _cancelled_text(self) -> str:

@@ -1,4 +1,4 @@
-"""What the widgets of one viewer share: the curves and status line of its newest run."""
+"""What the widgets of one viewer share: its runs, and the curves and status line of the newest one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from napari_vol2vol.ui.curves import Curves
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
 
+    from napari_vol2vol.ui.runs_list import RunEntry
+
 
 class Session:
     """State of one viewer that outlives any of its docks (main thread only)."""
 
     status_changed = Signal(str)
+    runs_changed = Signal()
 
     def __init__(self) -> None:
+        self.runs: list[RunEntry] = []
         self.curves = Curves()
         self._status = ""
 
