@@ -114,7 +114,7 @@ def test_a_registered_reference_brings_a_remark_with_the_figures_before_and_afte
     from scipy import ndimage
 
     from napari_vol2vol.phantoms.torso_ct import make_torso_pair
-    from napari_vol2vol.ui.translate_dock import _inputs
+    from napari_vol2vol.ui.run_inputs import inputs_of_run
     from napari_vol2vol.volume import Volume
 
     made = make_torso_pair(5, (20, 48, 56), (6.0, 5.0, 5.0), breathing_mm=0.0)
@@ -123,7 +123,7 @@ def test_a_registered_reference_brings_a_remark_with_the_figures_before_and_afte
         for v in (made.native, made.contrast)
     )
     moved = native.with_data(ndimage.shift(native.data, (1.0, -1.5, 1.0), order=1, mode="nearest"))
-    _, reference, *_, remarks = _inputs(
+    _, reference, *_, remarks = inputs_of_run(
         None, SimpleNamespace(), lambda: (contrast, moved), {}, resampled=False, registered=True
     )
     inner = (slice(4, -4), slice(8, -8), slice(8, -8))

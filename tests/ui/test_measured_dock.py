@@ -90,7 +90,10 @@ def test_the_measured_layer_serves_the_next_system_without_a_simulation(dock, vi
 
 
 def test_options_of_the_system_reach_the_request(dock):
-    dock.options.fields["tv_weight"].editor.setValue(0.02)
+    field = dock.options.fields["tv_weight"]
+    if field.auto is not None:
+        field.auto.setChecked(False)
+    field.editor.setValue(0.02)
     assert dock.values()["options"]["tv_weight"] == pytest.approx(0.02)
     dock.method.choose_system("fbp")
     assert "options" not in dock.values() or "tv_weight" not in dock.values()["options"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QUrl
+from qtpy.QtCore import Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
@@ -32,7 +32,12 @@ class RunEntry:
 
 
 class RunsList(QWidget):
-    """Shows the layers of a run alone among the runs, opens its folder, removes it."""
+    """Shows the layers of a run alone among the runs, opens its folder, removes it.
+
+    ``open_asked`` wants a run of an earlier session back from its folder.
+    """
+
+    open_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,12 +47,13 @@ class RunsList(QWidget):
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.show_button, self.folder_button = QPushButton("Show"), QPushButton("Folder")
-        self.remove_button = QPushButton("Remove")
+        self.remove_button, self.open_button = QPushButton("Remove"), QPushButton("Open …")
+        self.open_button.setToolTip("Bring a run back from its folder, also from an earlier session")
         self.show_button.setToolTip("Show the layers of this run and hide those of the others")
         self.folder_button.setToolTip("Open the folder in which this run was saved")
         self.remove_button.setToolTip("Remove the layers of this run; its folder stays")
         buttons = QHBoxLayout()
-        for button in (self.show_button, self.folder_button, self.remove_button):
+        for button in (self.show_button, self.folder_button, self.remove_button, self.open_button):
             buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -58,6 +64,7 @@ class RunsList(QWidget):
         self.show_button.clicked.connect(self.show_current)
         self.folder_button.clicked.connect(self.open_folder)
         self.remove_button.clicked.connect(self.remove_current)
+        self.open_button.clicked.connect(self.open_asked)
         self.list.currentRowChanged.connect(self.refresh)
         self.refresh()
 
@@ -80,7 +87,8 @@ class RunsList(QWidget):
             self.list.item(index).setText(entry.text)
             self.list.item(index).setToolTip(entry.text + (f"\n{entry.folder}" if entry.folder else ""))
         entry = self.current
-        self.setVisible(bool(self.entries))
+        for widget in (self.list, self.show_button, self.folder_button, self.remove_button):
+            widget.setVisible(bool(self.entries))
         self.folder_button.setEnabled(
             entry is not None and entry.folder is not None and entry.folder.is_dir()
         )

@@ -10,7 +10,6 @@ from qtpy.QtCore import QSignalBlocker, QSize, Qt
 from qtpy.QtWidgets import QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_vol2vol.errors import Vol2VolError
-from napari_vol2vol.registration import register
 from napari_vol2vol.ui import settings
 from napari_vol2vol.ui.catalogue import Catalogue, installed
 from napari_vol2vol.ui.condition_fields import ConditionFields
@@ -25,11 +24,13 @@ from napari_vol2vol.ui.result_layers import image_limits
 from napari_vol2vol.ui.row import note, section
 from napari_vol2vol.ui.run_bar import RunBar
 from napari_vol2vol.ui.run_controller import RunController
+from napari_vol2vol.ui.run_history import RunOpening
+from napari_vol2vol.ui.run_inputs import as_they_are, inputs_of_run, question_of
 from napari_vol2vol.ui.run_report import RunReport, show_pictures
 from napari_vol2vol.ui.run_state import estimate_text
-from napari_vol2vol.ui.runs_list import RunsList
+from napari_vol2vol.ui.runs_list import RunEntry, RunsList
 from napari_vol2vol.ui.session import session_of
-from napari_vol2vol.ui.simulation import on_result_grid, simulated, stand_in
+from napari_vol2vol.ui.simulation import simulated
 from napari_vol2vol.ui.stream_timer import StreamTimer
 from napari_vol2vol.ui.tap_fields import TapFields
 from napari_vol2vol.ui.volume_fields import VolumeFields
@@ -83,6 +84,7 @@ class TranslateDock(QWidget):
         self.estimator = Estimator(estimate or _engine_estimate, self)
         self.report = RunReport(self)
         self.loading = RawLoading(self)
+        self.opening = RunOpening(napari_viewer, self)
         self._closed = self._run_when_ready = False
         self._lay_out()
         self._connect()
@@ -134,6 +136,9 @@ class TranslateDock(QWidget):
         self.bar.pause_asked.connect(self.controller.pause)
         self.bar.resume_asked.connect(self.controller.resume)
         self.bar.cancel_asked.connect(self.controller.cancel)
+        self.runs.open_asked.connect(self.opening.ask)
+        self.opening.opened.connect(self._on_opened)
+        self.opening.failed.connect(self.bar.show_status)
         self.controller.state_changed.connect(self.report.on_state)
         self.controller.event.connect(self.report.on_event)
         self.controller.progressed.connect(self.report.on_progress)
@@ -195,11 +200,13 @@ class TranslateDock(QWidget):
             settings = self.volumes.simulation.values()
             pair = partial(simulated, volume, self.method.task_object, self.method.card, settings)
         else:
-            pair = partial(_as_they_are, volume, reference)
+            pair = partial(as_they_are, volume, reference)
         resampled = self.conditions.resample.isChecked()
         task = self.method.task_object
         registered = self.conditions.register.isChecked()
-        prepare = partial(_inputs, request, task, pair, self.conditions.volumes(), resampled, registered)
+        prepare = partial(
+            inputs_of_run, request, task, pair, self.conditions.volumes(), resampled, registered
+        )
         title = f"{volume.name} · {request.system}"
         return RunJob(f"translation {title}", request, prepare, self.more.new_run_folder(title))
 
@@ -240,7 +247,13 @@ class TranslateDock(QWidget):
             return
         simulate = self.volumes.simulate.isChecked()
         task, card = self.method.task_object, self.method.card
-        self.estimator.ask(partial(_question, self.values(), volume, task, card, simulate))
+        self.estimator.ask(partial(question_of, self.values(), volume, task, card, simulate))
+
+    def _on_opened(self, entry: RunEntry) -> None:
+        self.runs.add(entry)
+        session_of(self.viewer).runs.append(entry)
+        session_of(self.viewer).runs_changed.emit()
+        self.bar.show_status(f"opened {entry.title}")
 
     def _on_loaded(self, source: Volume, pictures: dict[str, Volume]) -> None:
         """Show a measurement that was read, and make it the volume of the next run."""
@@ -277,40 +290,6 @@ class TranslateDock(QWidget):
         window = main_window_of(self)
         if window is not None and not self._closed:
             arrange(window)
-
-
-def _inputs(
-    request: Any,
-    task: Any,
-    pair: Callable[[], tuple[Volume, Volume | None]],
-    conditions: dict[str, Volume],
-    resampled: bool,
-    registered: bool,
-) -> tuple[Volume, Volume | None, dict[str, Volume], dict[str, Volume], tuple[str, ...]]:
-    """Return source, reference, conditions, pictures and remarks of a run (worker thread)."""
-    source, reference = pair()
-    remarks: tuple[str, ...] = ()
-    pictures = task.pictures(source) if getattr(task, "accepts_raw", False) else {}
-    if registered and reference is not None:
-        found = register(reference, source)
-        reference = found.volume
-        remarks = (
-            f"{reference.name}: mutual information inside the body {found.before:.2f} nats before, "
-            f"{found.after:.2f} after",
-        )
-    if resampled:
-        return *on_result_grid(request, source, reference, conditions), pictures, remarks
-    return source, reference, conditions, pictures, remarks
-
-
-def _as_they_are(volume: Any, reference: Any) -> tuple[Any, Any]:
-    return volume, reference
-
-
-def _question(
-    values: dict[str, Any], volume: Any, task: Any, card: Any, simulate: bool
-) -> tuple[dict[str, Any], Any]:
-    return values, stand_in(volume, task, card) if simulate else volume
 
 
 def _engine_translate(*args: Any, **keywords: Any) -> Any:
