@@ -148,7 +148,10 @@ class Measurement:
         assert self.observed is not None
         y, operator = self.observed.y, self.observed.operator
         if not isinstance(operator, ImagingOperator) or SLICES in operator.system_axes:
-            return (operator(x) - y).norm()
+            whole: Tensor = torch.linalg.vector_norm(operator(x) - y)
+            return whole
         parts = [slice(i, i + RESIDUAL_SLICES) for i in range(0, x.shape[SLICES], RESIDUAL_SLICES)]
-        norms = [(operator.at_slices(p)(take(x, p)) - take(y, p)).norm() for p in parts]
-        return torch.stack(norms).norm()
+        misfits = (operator.at_slices(p)(take(x, p)) - take(y, p) for p in parts)
+        norms = torch.stack([torch.linalg.vector_norm(m) for m in misfits])
+        total: Tensor = torch.linalg.vector_norm(norms)
+        return total

@@ -32,6 +32,10 @@ from napari_vol2vol.systems.assembly import Assembly, Context, diffused_of
 
 #: gamma of `Proximal` in the code of the authors of DDIP.
 GAMMA_CT, GAMMA_MRI = 0.0, 0.2
+#: Weights of the total variation for CT and MRI, tuned on one volume of each: in 3D, and along z alone.
+TV_3D, TV_ALONG_Z = (5e-5, 3e-3), (5e-5, 3e-3)
+#: The penalty of ADMM over the weight.
+PENALTY = 10.0
 
 
 class Padded(nn.Module):
@@ -81,8 +85,8 @@ class Problem:
     def mbir(self, loss_steps: int | None = None) -> TotalVariationAlongZ:
         """Return the ADMM of DiffusionMBIR."""
         o = self.options
-        weight, penalty = o["tv_weight"] / self.diffused.scale, o["tv_penalty"]
-        solver = AdmmTV(weight, penalty, (-3,), o["admm_steps"], o["cg_steps"])
+        weight, penalty = total_variation_of(self.context, TV_ALONG_Z)
+        solver = AdmmTV(weight / self.diffused.scale, penalty, (-3,), o["admm_steps"], o["cg_steps"])
         return TotalVariationAlongZ(self.operator, self.y, solver, loss_steps)
 
     def adaptation(self, iterations: int | None = None) -> AdaptationSettings:
@@ -131,6 +135,14 @@ def observed_of(context: Context) -> Observed:
     return observed
 
 
+def total_variation_of(context: Context, tuned: tuple[float, float]) -> tuple[float, float]:
+    """Return weight and penalty of the total variation; ``tuned`` are the weights for CT and MRI."""
+    is_ct = isinstance(observed_of(context).operator, Projector)
+    weight, penalty = context.options["tv_weight"], context.options["tv_penalty"]
+    weight = tuned[0 if is_ct else 1] if weight is None else weight
+    return weight, max(PENALTY * weight, 1e-7) if penalty is None else penalty
+
+
 def problem_of(context: Context) -> Problem:
     """Put the prior of the bundle to work on the measurement.
 
@@ -162,4 +174,4 @@ def problem_of(context: Context) -> Problem:
     )  # fmt: skip
 
 
-__all__ = ["Padded", "Problem", "observed_of", "problem_of"]
+__all__ = ["TV_3D", "Padded", "Problem", "observed_of", "problem_of", "total_variation_of"]

@@ -16,9 +16,13 @@ _GAMMA = Option(
     optional=True, kind=float, label="γ",
 )  # fmt: skip
 _TV_WEIGHT = Option(
-    "tv_weight", 0.001, "weight of the total variation, for an image from 0 to 1", 0, 10, label="TV weight"
-)
-_TV_PENALTY = Option("tv_penalty", 0.1, "penalty of ADMM, which changes its speed", 1e-4, 100, label="ADMM ρ")
+    "tv_weight", None, "of the total variation, for an image from 0 to 1; auto: tuned for CT or MRI", 0, 10,
+    optional=True, kind=float, label="TV weight",
+)  # fmt: skip
+_TV_PENALTY = Option(
+    "tv_penalty", None, "of ADMM, which changes its speed; auto: ten times the weight", 1e-7, 100,
+    optional=True, kind=float, label="ADMM ρ",
+)  # fmt: skip
 _ADMM_STEPS = Option("admm_steps", 5, "iterations of ADMM at each sampling step", 1, 100, label="ADMM steps")
 _RANK = Option("rank", 4, "rank of the low-rank change of each layer", 1, 256)
 _LAYERS = Option("layers", "blocks", "layers that adapt", choices=("blocks", "all"))
@@ -59,7 +63,7 @@ SENSE = (
 ADMM_TV = (
     _TV_WEIGHT,
     _TV_PENALTY,
-    Option("admm_steps", 30, "iterations of ADMM", 1, 1000, label="ADMM steps"),
+    Option("admm_steps", 60, "iterations of ADMM", 1, 1000, label="ADMM steps"),
     _CG_STEPS,
 )
 START = (_START_TIME,)
