@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import save_file
 
+from napari_vol2vol.bundles import library
 from napari_vol2vol.bundles.library import PRIOR_TASK, file_digest
 from napari_vol2vol.networks.unet import UNet, UNetConfig
 from tiny_bundles import stirred
 
 SYSTEMS = ("ddnm", "dps", "dds", "diffusion-mbir", "scd", "ddip", "d3ip", "d3ip-mbir", "d3ip-meta")
+
+
+def use_only(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let no bundle be found but those in a folder."""
+    patch.setattr(library, "bundle_folders", lambda: [folder])
 
 
 def prior_config(channels: int) -> UNetConfig:

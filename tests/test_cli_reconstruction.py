@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from napari_vol2vol.cli import app
 from napari_vol2vol.io import read_volume, write_volume
-from prior_bundles import make_prior
+from prior_bundles import make_prior, use_only
 from reconstruction_volumes import small_head, small_torso
 
 RUNNER = CliRunner()
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def priors(folder, monkeypatch):
-    monkeypatch.setenv("VOL2VOL_BUNDLES", str(folder / "priors"))
+    use_only(folder / "priors", monkeypatch)
 
 
 def command(*words, code=0):

@@ -2,14 +2,14 @@ import pytest
 
 from napari_vol2vol.bundles.library import channels_of, find_bundle, list_bundles
 from napari_vol2vol.errors import BundleError
-from prior_bundles import make_prior
+from prior_bundles import make_prior, use_only
 
 
 @pytest.fixture(autouse=True)
 def priors(tmp_path, monkeypatch):
     make_prior(tmp_path, 1)
     make_prior(tmp_path, 2)
-    monkeypatch.setenv("VOL2VOL_BUNDLES", str(tmp_path))
+    use_only(tmp_path, monkeypatch)
 
 
 def test_a_prior_serves_every_reconstruction_and_nothing_else():

@@ -17,7 +17,7 @@ from napari_vol2vol.evaluation.trials import trials_of
 from napari_vol2vol.io import write_volume
 from napari_vol2vol.tasks import get_task
 from napari_vol2vol.volume import Volume
-from prior_bundles import make_prior
+from prior_bundles import make_prior, use_only
 from reconstruction_volumes import small_head, small_torso
 
 SHIPPED = ("ct-60-views", "ct-18-views", "mri-poisson-8x", "mri-multicoil-4x")
@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def priors(folder, monkeypatch):
-    monkeypatch.setenv("VOL2VOL_BUNDLES", str(folder / "priors"))
+    use_only(folder / "priors", monkeypatch)
 
 
 def ct_suite(folder, **changes):

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -144,3 +146,11 @@ def test_kspace_without_signal_is_refused(tmp_path):
     np.savez(tmp_path / "scan.npz", kspace=np.zeros((1, 2, 4, 6), np.complex64), mask=mask)
     with pytest.raises(VolumeError, match="k-space: found no signal"):
         TASK.prepare(TASK.load(tmp_path / "scan.npz"), (1, 1, 1), 1)
+
+
+def test_several_coils_without_maps_ask_for_the_package_that_estimates_them(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sigpy", None)
+    source = TASK.degrade(small_head(), COMPLEX)
+    write_measured(source.measured, tmp_path / "scan.npz")
+    with pytest.raises(SettingsError, match="coil maps: ESPIRiT needs sigpy, which is not installed"):
+        TASK.load(tmp_path / "scan.npz", MriLoading(calibration=16))

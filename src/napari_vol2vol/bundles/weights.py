@@ -12,8 +12,6 @@ from torch import nn
 from napari_vol2vol.bundles.card import BundleCard
 from napari_vol2vol.bundles.library import verify_bundle
 from napari_vol2vol.errors import BundleError
-from napari_vol2vol.networks.adm import FAMILY as ADM
-from napari_vol2vol.networks.adm import Adm, AdmConfig
 from napari_vol2vol.networks.blocks import channels_last
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.monai_unet import FAMILY, MonaiUNet, MonaiUNetConfig, NetworkConfig
@@ -29,9 +27,8 @@ _FAMILIES: dict[str, type[NetworkConfig]] = {
     OWN_FAMILY: UNetConfig,
     FAMILY: MonaiUNetConfig,
     TIME_RESNET: TimeResNetConfig,
-    ADM: AdmConfig,
 }
-Config = TypeVar("Config", UNetConfig, MonaiUNetConfig, TimeResNetConfig, AdmConfig)
+Config = TypeVar("Config", UNetConfig, MonaiUNetConfig, TimeResNetConfig)
 
 
 def config_from_card(values: dict[str, Any]) -> NetworkConfig:
@@ -81,15 +78,6 @@ def _load(card: BundleCard, network: nn.Module, device: torch.device) -> None:
 def load_unet(card: BundleCard, device: torch.device) -> UNet:
     """Return the trained U-Net of a bundle (plane model or 3D regression): evaluation mode, channels last."""
     network = UNet(_config(card, UNetConfig))
-    _load(card, network, device)
-    return channels_last(network, network.config.dims)
-
-
-def load_prior(card: BundleCard, device: torch.device) -> UNet | Adm:
-    """Return the trained unconditional network of a prior, in evaluation mode, channels last."""
-    if card.network.get("family") != ADM:
-        return load_unet(card, device)
-    network = Adm(_config(card, AdmConfig))
     _load(card, network, device)
     return channels_last(network, network.config.dims)
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_vol2vol.errors import SettingsError
-from napari_vol2vol.networks.adm import AdmConfig
 from napari_vol2vol.networks.blocks import conv
 from napari_vol2vol.networks.time_resnet import TimeResNetConfig
 from napari_vol2vol.networks.unet import UNetConfig
@@ -59,7 +58,7 @@ class MonaiUNetConfig:
 
 
 #: What a card or a job may hold: dims, multiple, stem, channels and inject_channels are common to all.
-NetworkConfig = UNetConfig | MonaiUNetConfig | TimeResNetConfig | AdmConfig
+NetworkConfig = UNetConfig | MonaiUNetConfig | TimeResNetConfig
 
 _PRESETS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "compact": ((64, 96, 128), (2, 2)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from napari_vol2vol.errors import SettingsError
-from napari_vol2vol.networks.adm import AdmConfig
 from napari_vol2vol.networks.unet import UNetConfig
 
 PLANE_LABELS = 3  # axial, coronal, sagittal
@@ -40,10 +39,11 @@ def plane_unet(preset: str, conditions: int = 1, consecutive: int = 1) -> UNetCo
     )
 
 
-def prior_network(preset: str, channels: int = 1) -> UNetConfig | AdmConfig:
+def prior_network(preset: str, channels: int = 1) -> UNetConfig:
     """Return the unconditional 2D network of a preset for real (1 channel) or complex (2) images.
 
-    ``paper`` is the ADM of SCD and DDIP (`AdmConfig`), ``paper-small`` a quarter of its width; the compact
+    ``paper`` has the widths of the ADM that SCD and DDIP adapt (256 channels times 1, 1, 2, 2, 4, 4, one
+    residual block a level), without its attention at 16 x 16; ``paper-small`` a quarter of them. The compact
     ones are those of `plane_unet`.
 
     Raises
@@ -54,9 +54,11 @@ def prior_network(preset: str, channels: int = 1) -> UNetConfig | AdmConfig:
     if channels not in (1, 2):
         raise SettingsError(f"channels: found {channels}, accepted are 1 (real) and 2 (complex)")
     if preset == "paper":
-        return AdmConfig(in_channels=channels, out_channels=channels)
+        return UNetConfig(
+            2, channels, channels, (256, 256, 512, 512, 1024, 1024), (1,) * 6, (2,) * 6, embedding=1024
+        )
     if preset == "paper-small":
-        return AdmConfig(2, channels, channels, (64, 64, 128, 128, 256, 256))
+        return UNetConfig(2, channels, channels, (64, 64, 128, 128, 256, 256), (1,) * 6, (2,) * 6)
     if preset not in ("compact", "compact-slim"):
         raise SettingsError(
             f"prior preset: found {preset!r}, accepted are paper, paper-small, compact, compact-slim"

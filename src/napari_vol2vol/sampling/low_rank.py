@@ -55,11 +55,7 @@ def adaptable_layers(network: nn.Module, layers: str = "blocks") -> list[nn.Modu
     """
     if layers not in LAYERS:
         raise SettingsError(f"layers: found {layers!r}, accepted are {', '.join(LAYERS)}")
-    inside = [
-        m
-        for m in network.modules()
-        if isinstance(m, ResBlock) or any(word in type(m).__name__ for word in ("Attention", "ResnetBlock"))
-    ]
+    inside = [m for m in network.modules() if isinstance(m, ResBlock) or "Attention" in type(m).__name__]
     roots = [network] if layers == "all" else inside
     found = dict.fromkeys(m for root in roots for m in root.modules() if isinstance(m, ADAPTABLE))
     if not found:

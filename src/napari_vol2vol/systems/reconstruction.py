@@ -112,8 +112,9 @@ class Problem:
         ``weights`` are put in while it samples; ``around`` changes each sampler before.
         """
         own = {"dds-ddim": dds_ddim, "ddim": SAMPLERS["ddim"]}
+        first, power = self.options["start"], self.options["spacing"]
         samplers = {
-            name: around(from_estimate(sampler, self.start, t_start=self.options["start"]))
+            name: around(from_estimate(sampler, self.start, t_start=first, power=power))
             for name, sampler in own.items()
         }
         if weights is not None:

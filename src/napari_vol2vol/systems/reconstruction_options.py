@@ -8,6 +8,13 @@ _START_TIME = Option(
     "start", 0.98, "time at which sampling starts from the classical reconstruction with noise", 0.01, 1.0,
     label="Start T'",
 )  # fmt: skip
+_SPACING = Option(
+    "spacing",
+    3.0,
+    "how much times crowd where there is little noise; 1: evenly spaced, as in the paper",
+    0.1,
+    10.0,
+)
 _CG_STEPS = Option(
     "cg_steps", 5, "steps of conjugate gradients at each sampling step", 1, 200, label="CG steps"
 )
@@ -33,7 +40,12 @@ _SLICES = Option(
     label="Slices K",
 )  # fmt: skip
 _HORIZON = Option(
-    "horizon", 0.04, "ζ: weights adapt for times from ζ to 1 - ζ only", 0.0, 0.499, label="Horizon ζ"
+    "horizon",
+    0.004,
+    "ζ: weights adapt for times from ζ to 1 - ζ only (0.04 in the paper, at even times)",
+    0.0,
+    0.499,
+    label="Horizon ζ",
 )
 _LOSS_STEPS = Option(
     "loss_admm_steps", 1, "iterations of ADMM inside the loss of the adaptation", 1, 100,
@@ -66,13 +78,13 @@ ADMM_TV = (
     Option("admm_steps", 60, "iterations of ADMM", 1, 1000, label="ADMM steps"),
     _CG_STEPS,
 )
-START = (_START_TIME,)
+START = (_START_TIME, _SPACING)
 DPS = (
     Option("strength", 1.0, "of the gradient", 0, 100),
     Option("prior_variance", 1.0, "variance of the prior that sets the size of a step", 0, 100),
 )
-DDS = (_START_TIME, _CG_STEPS, _GAMMA)
-MBIR = (_START_TIME, _TV_WEIGHT, _TV_PENALTY, _ADMM_STEPS, _CG_STEPS)
+DDS = (*START, _CG_STEPS, _GAMMA)
+MBIR = (*START, _TV_WEIGHT, _TV_PENALTY, _ADMM_STEPS, _CG_STEPS)
 SCD = (*DDS, *_LOW_RANK)
 DDIP = SCD
 D3IP = (*DDS, *_LOW_RANK, _SLICES)

@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 from napari_vol2vol.engine.allocation import reused_memory
 from napari_vol2vol.errors import SettingsError
-from napari_vol2vol.networks.adm import Adm, AdmConfig
 from napari_vol2vol.networks.blocks import channels_last
 from napari_vol2vol.networks.presets import prior_network
 from napari_vol2vol.networks.unet import UNet
@@ -51,12 +50,6 @@ def prior_loss(pool: ImagePool, recipe: Recipe, diffused: Diffused) -> Loss:
         return F.mse_loss(output.float(), wanted)
 
     return loss
-
-
-def make_prior_network(recipe: Recipe) -> UNet | Adm:
-    """Return the untrained network of a recipe, channels last."""
-    config = prior_network(recipe.preset, recipe.channels)
-    return channels_last(Adm(config) if isinstance(config, AdmConfig) else UNet(config), 2)
 
 
 class PriorValidation:
@@ -115,7 +108,7 @@ def train_prior(
     diffused = Diffused("image", scale, d.prediction, d.schedule, d.schedule_parameters)
     validation = PriorValidation(recipe, diffused)
     checked = validation if recipe.loop.validate_every <= recipe.loop.steps else None
-    network = make_prior_network(recipe)
+    network = channels_last(UNet(prior_network(recipe.preset, recipe.channels)), 2)
     loss = prior_loss(pool, recipe, diffused)
     loop = Loop(network, loss, recipe.loop, folder, checked, say, {"scale": scale}, cancel)
     with reused_memory():

@@ -77,7 +77,7 @@ class HeadPool:
         entries = self._heads.entries
         plane: Plane = self.planes[int(rng.integers(len(self.planes)))]  # type: ignore[assignment]
         slices = as_slices(entries[int(rng.integers(len(entries)))].image[None], plane)
-        image = (slices[int(rng.integers(len(slices)))].numpy() + 1) / 2
+        image: FloatArray = np.asarray((slices[int(rng.integers(len(slices)))].numpy() + 1) / 2, np.float32)
         if self.channels == 2:
             image = with_phase(image[0], smooth_phase(rng, image.shape[1:]))
         return _crop(image, rng, crop)
