@@ -146,7 +146,8 @@ def shimmer(volume: FloatArray, axis: int, spacing_mm: Spacing, radius_mm: float
     energies = [np.square(high_frequency(volume, a, spacing_mm)) for a in range(3)]
     through = energies.pop(axis)
     excess = through - (energies[0] + energies[1]) / 2
-    return np.maximum(ndimage.gaussian_filter(excess, [radius_mm / s for s in spacing_mm]), 0)
+    smooth = ndimage.gaussian_filter(excess, [radius_mm / s for s in spacing_mm])
+    return np.asarray(np.maximum(smooth, 0), np.float32)
 
 
 def coherence(

@@ -123,6 +123,8 @@ class RunControl:
     def keep_progress(self, progress: Progress) -> None:
         """Keep the newest progress and its curve points (worker thread)."""
         self._progress = progress
+        if getattr(progress, "what", ""):  # the twin's residual would draw over that of the run itself
+            return
         for name in ("residual", "psnr"):
             value = getattr(progress, name)
             if value is not None:
