@@ -33,16 +33,18 @@ _TV_PENALTY = Option(
 _ADMM_STEPS = Option("admm_steps", 5, "iterations of ADMM at each sampling step", 1, 100, label="ADMM steps")
 _RANK = Option("rank", 4, "rank of the low-rank change of each layer", 1, 256)
 _LAYERS = Option("layers", "blocks", "layers that adapt", choices=("blocks", "all"))
-_RATE = Option("learning_rate", 1e-3, "of AdamW, which begins anew at each step", 1e-7, 1.0)
-_ITERATIONS = Option("iterations", 10, "optimiser steps at each sampling step", 1, 1000)
+_RATE = Option(
+    "learning_rate", 2e-4, "of AdamW, which begins anew at each step (1e-3 overfits small priors)", 1e-7, 1.0
+)
+_ITERATIONS = Option("iterations", 2, "optimiser steps at each sampling step", 1, 1000)
 _SLICES = Option(
     "slices", 6, "slices drawn for each optimiser step (6 in the paper, 3 with several coils)", 1, 256,
     label="Slices K",
 )  # fmt: skip
 _HORIZON = Option(
     "horizon",
-    0.004,
-    "ζ: weights adapt for times from ζ to 1 - ζ only (0.04 in the paper, at even times)",
+    0.04,
+    "ζ: weights adapt for times from ζ to 1 - ζ only",
     0.0,
     0.499,
     label="Horizon ζ",
@@ -93,5 +95,5 @@ D3IP_META = (
     *D3IP,
     Option("meta_first", 1.0, "share of each meta step at the first time", 0.01, 1.0),
     Option("meta_last", 0.5, "share of each meta step at the last time", 0.01, 1.0),
-    Option("fine_iterations", 10, "optimiser steps of the fine-tuning, at each step of each slice", 1, 1000),
+    Option("fine_iterations", 2, "optimiser steps of the fine-tuning, at each step of each slice", 1, 1000),
 )
