@@ -10,7 +10,9 @@ from napari_vol2vol.engine import Done, Progress, Translation, translate
 from napari_vol2vol.errors import BundleError, SettingsError
 from napari_vol2vol.networks.time_resnet import TimeResNet, TimeResNetConfig
 from napari_vol2vol.phantoms.torso_ct import make_torso_pair
-from napari_vol2vol.training.flow import FlowValidation, flow_loss, train_flow
+from napari_vol2vol.training.contrast import train_contrast
+from napari_vol2vol.training.contrast_losses import flow_loss
+from napari_vol2vol.training.contrast_validation import ContrastValidation, one_step_of_rk2
 from napari_vol2vol.training.flow_pool import TorsoPool, in_model_space
 from napari_vol2vol.training.pool import PoolSettings
 from napari_vol2vol.training.recipe import load_recipe
@@ -121,7 +123,7 @@ def test_the_loss_of_the_true_velocity_is_zero():
         pool.entries[i] = replace(entry, contrast=entry.native + 0.25)
 
     class Constant(torch.nn.Module):
-        def forward(self, x, t):
+        def forward(self, x, t, label):
             return torch.full_like(x, 0.25), []
 
     assert float(flow_loss(pool, recipe)(Constant(), 0)) == pytest.approx(0, abs=1e-8)
@@ -149,7 +151,7 @@ def test_validation_of_a_flow_that_stands_still_is_the_error_of_the_source():
             return torch.zeros_like(x), []
 
     pair = make_torso_pair(8, (9, 40, 40), SPACING, breathing_mm=0.0)
-    figures = FlowValidation(pair)(Still())
+    figures = ContrastValidation(one_step_of_rk2(), held_out=pair)(Still())
     assert figures["mae hu"] == pytest.approx(figures["source mae hu"], abs=0.5)
     assert figures["source mae hu vessels"] > figures["source mae hu"]
 
@@ -161,7 +163,7 @@ def test_model_space_is_hounsfield_units_clipped_and_scaled():
 
 def test_real_volumes_are_refused_as_they_come_without_a_pair(tmp_path):
     with pytest.raises(SettingsError, match="it needs pairs of one patient"):
-        train_flow(replace(load_recipe(NAME), train=("torso-3",)), tmp_path)
+        train_contrast(replace(load_recipe(NAME), train=("torso-3",)), tmp_path)
 
 
 def test_crops_can_be_centred_where_contrast_medium_went():

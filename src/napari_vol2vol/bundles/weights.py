@@ -17,9 +17,12 @@ from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.monai_unet import FAMILY, MonaiUNet, MonaiUNetConfig, NetworkConfig
 from napari_vol2vol.networks.segresnet import FAMILY as SEGRESNET
 from napari_vol2vol.networks.segresnet import SegResNet, SegResNetConfig
+from napari_vol2vol.networks.time_monai import FAMILY as TIME_MONAI
+from napari_vol2vol.networks.time_monai import TimeMonaiConfig
 from napari_vol2vol.networks.time_resnet import FAMILY as TIME_RESNET
-from napari_vol2vol.networks.time_resnet import TimeResNet, TimeResNetConfig
+from napari_vol2vol.networks.time_resnet import TimeResNetConfig
 from napari_vol2vol.networks.unet import UNet, UNetConfig
+from napari_vol2vol.networks.velocity import VelocityNetwork, make_velocity_network
 
 #: The kinds of network that translate; a card that names no family means this project's own U-Net.
 OWN_FAMILY = "unet"
@@ -27,8 +30,9 @@ _FAMILIES: dict[str, type[NetworkConfig]] = {
     OWN_FAMILY: UNetConfig,
     FAMILY: MonaiUNetConfig,
     TIME_RESNET: TimeResNetConfig,
+    TIME_MONAI: TimeMonaiConfig,
 }
-Config = TypeVar("Config", UNetConfig, MonaiUNetConfig, TimeResNetConfig)
+Config = TypeVar("Config", bound=NetworkConfig)
 
 
 def config_from_card(values: dict[str, Any]) -> NetworkConfig:
@@ -51,9 +55,9 @@ def _fitting(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
 
 
-def _config(card: BundleCard, kind: type[Config]) -> Config:
+def _config(card: BundleCard, *kinds: type[Config]) -> Config:
     config = config_from_card(card.network)
-    if not isinstance(config, kind):
+    if not isinstance(config, kinds):
         raise BundleError(
             f"bundle {card.name}: found a network of family {card.network.get('family', OWN_FAMILY)!r}, "
             "which this system does not use"
@@ -96,9 +100,10 @@ def load_monai_unet(card: BundleCard, device: torch.device) -> MonaiUNet:
     return channels_last(network, network.config.dims)
 
 
-def load_time_resnet(card: BundleCard, device: torch.device) -> TimeResNet:
-    """Return the trained velocity network of a bundle, in evaluation mode, channels last."""
-    network = TimeResNet(_config(card, TimeResNetConfig))
+def load_velocity(card: BundleCard, device: torch.device) -> VelocityNetwork:
+    """Return the trained velocity network of a bundle, of its family, in evaluation mode, channels last."""
+    config: TimeResNetConfig | TimeMonaiConfig = _config(card, TimeResNetConfig, TimeMonaiConfig)
+    network = make_velocity_network(config)
     _load(card, network, device)
     return channels_last(network, network.config.dims)
 

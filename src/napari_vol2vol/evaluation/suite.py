@@ -15,6 +15,7 @@ from napari_vol2vol.evaluation.suite_entries import (
     Phantom,
     Slab,
     SystemEntry,
+    TorsoPhantom,
     Triple,
     View,
     VolumeEntry,
@@ -23,6 +24,7 @@ from napari_vol2vol.evaluation.suite_entries import (
     check_whole,
 )
 from napari_vol2vol.options import options_of, resolve
+from napari_vol2vol.tasks.contrast_change import ContrastChange
 from napari_vol2vol.tasks.registry import get_task
 from napari_vol2vol.tasks.super_resolution import SuperResolution
 
@@ -35,7 +37,8 @@ class Suite:
 
     ``target`` is the modality of the result and the reference. Super-resolution makes its input from the
     reference by block means of ``factor``; ``inputs`` are then further modalities on the fine grid. Modality
-    translation starts from ``inputs``, the first being the source. Reconstruction measures a ``slab`` of the
+    translation starts from ``inputs``, the first being the source; contrast removal and addition make a phase
+    (``target`` native or arterial) from the other one, the input ``CT``. Reconstruction measures a ``slab`` of the
     reference as ``simulation`` says, by the names of the task's settings. ``bundle`` is that of every system
     that needs one and names none. ``samples`` are drawn for each of
     ``seeds`` by systems that draw any. ``baseline`` is the label of the system that differences are taken to
@@ -90,6 +93,12 @@ class Suite:
         if self.target in self.inputs:
             raise SettingsError(f"inputs: found the target {self.target} among them, accepted are others")
         resolve(options_of(task.simulation), self.simulation, f"simulation: task {task.name}")
+        if self.changes_contrast and self.target != task.target:
+            raise SettingsError(f"target: found {self.target}, task {task.name} accepts {task.target}")
+        if not self.changes_contrast and any(v.torso for v in self.volumes):
+            raise SettingsError(f"torso: found one, task {task.name} accepts heads (phantom) and files")
+        if self.changes_contrast and any(v.phantom for v in self.volumes):
+            raise SettingsError(f"phantom: found a head, task {task.name} accepts a torso and files")
         if self.measures and (self.block or any(v.block for v in self.volumes)):
             raise SettingsError(f"block: found one, task {task.name} accepts a slab")
         if not self.measures and (self.slab or any(v.slab for v in self.volumes)):
@@ -109,6 +118,11 @@ class Suite:
     def measures(self) -> bool:
         """Whether the input is a measurement simulated from the reference."""
         return get_task(self.task).simulation is not None
+
+    @property
+    def changes_contrast(self) -> bool:
+        """Whether source and result are two phases of one CT."""
+        return isinstance(get_task(self.task), ContrastChange)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -187,6 +201,8 @@ def _volume(values: object, where: str) -> VolumeEntry:
     nested: dict[str, Any] = {"name": values} if isinstance(values, str) else dict(_mapping(values, where))
     if nested.get("phantom") is not None:
         nested["phantom"] = _section(Phantom, nested["phantom"], f"{where}: phantom")
+    if nested.get("torso") is not None:
+        nested["torso"] = _section(TorsoPhantom, nested["torso"], f"{where}: torso")
     if nested.get("slab") is not None:
         nested["slab"] = _section(Slab, nested["slab"], f"{where}: slab")
     if "files" in nested:

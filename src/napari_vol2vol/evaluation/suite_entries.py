@@ -65,6 +65,30 @@ class Phantom:
 
 
 @dataclass(frozen=True)
+class TorsoPhantom:
+    """A procedural patient, native and in the arterial phase without another breath between them.
+
+    ``shape`` (z, y, x) voxels of ``spacing_mm``; ``noise`` is that of both scans in HU (None: the patient's
+    own). Training draws its patients from seeds of the form 1000 x recipe seed + i.
+    """
+
+    seed: int
+    shape: Triple = (64, 160, 192)
+    spacing_mm: tuple[float, float, float] = (3.0, 2.0, 2.0)
+    noise: float | None = None
+
+    def __post_init__(self) -> None:
+        check_whole("seed", self.seed, 0)
+        check_triple("shape", self.shape, 16)
+        if len(self.spacing_mm) != 3:
+            raise SettingsError(f"spacing_mm: found {self.spacing_mm!r}, accepted are three numbers (z, y, x)")
+        for spacing in self.spacing_mm:
+            check_above_zero("spacing_mm", spacing)
+        if self.noise is not None:
+            check_above_zero("noise", self.noise)
+
+
+@dataclass(frozen=True)
 class Slab:
     """``slices`` axial slices around ``centre``, a share of the height; ``size`` pixels on the long side."""
 
@@ -81,7 +105,7 @@ class Slab:
 
 @dataclass(frozen=True)
 class VolumeEntry:
-    """One volume: ``files`` by modality, a ``phantom``, or neither: ``name`` is that of a fetched volume.
+    """One volume: ``files`` by modality, a ``phantom`` or ``torso``, or none: ``name`` is of a fetched volume.
 
     ``block`` is the edge in voxels of the central cube that counts, ``slab`` the slices of a reconstruction
     (None: those of the suite).
@@ -90,6 +114,7 @@ class VolumeEntry:
     name: str
     files: Mapping[str, str] = field(default_factory=dict)
     phantom: Phantom | None = None
+    torso: TorsoPhantom | None = None
     block: int | None = None
     slab: Slab | None = None
 
@@ -97,8 +122,9 @@ class VolumeEntry:
         check_file_name("name", self.name)
         if self.block is not None:
             check_whole("block", self.block, 11)
-        if self.files and self.phantom:
-            raise SettingsError("files and phantom: found both, accepted is one of them")
+        given = {"files": self.files, "phantom": self.phantom, "torso": self.torso}
+        if len(found := [name for name, value in given.items() if value]) > 1:
+            raise SettingsError(f"{' and '.join(found)}: found {len(found)}, accepted is one of them")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.blocks import conv
+from napari_vol2vol.networks.time_monai import TimeMonaiConfig
 from napari_vol2vol.networks.time_resnet import TimeResNetConfig
 from napari_vol2vol.networks.unet import UNetConfig
 
@@ -58,7 +59,7 @@ class MonaiUNetConfig:
 
 
 #: What a card or a job may hold: dims, multiple, stem, channels and inject_channels are common to all.
-NetworkConfig = UNetConfig | MonaiUNetConfig | TimeResNetConfig
+NetworkConfig = UNetConfig | MonaiUNetConfig | TimeResNetConfig | TimeMonaiConfig
 
 _PRESETS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "compact": ((64, 96, 128), (2, 2)),

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from napari_vol2vol.bundles.library import required_bundles
-from napari_vol2vol.bundles.weights import load_time_resnet
+from napari_vol2vol.bundles.weights import load_velocity
 from napari_vol2vol.errors import BundleError
-from napari_vol2vol.sampling.flow import FLOW_SAMPLERS, linear_path, reversed_in_time
+from napari_vol2vol.sampling.flow import FLOW_SAMPLERS, Velocity, linear_path, reversed_in_time
 from napari_vol2vol.sampling.planes import Plane, apply_plane
 from napari_vol2vol.systems.assembly import Assembly, Context, planes_of
 
@@ -25,10 +25,24 @@ NATIVE, ARTERIAL = "native", "arterial"
 
 def build(context: Context) -> Assembly:
     """Assemble the axial flow, or that of ``Context.plane``."""
+    return flow_along(context, axial_or_asked(context))
+
+
+def axial_or_asked(context: Context) -> list[Plane]:
+    """Return the axial plane, or ``Context.plane``.
+
+    Raises
+    ------
+    SettingsError, BundleError
+        If the bundle was not trained on it.
+    """
     available = planes_of(context)
     if context.plane is None and "axial" not in available:
-        raise BundleError(f"bundle {context.bundle().name}: found planes {available}, mfm needs axial")
-    return flow_along(context, ["axial"] if context.plane is None else available)
+        raise BundleError(
+            f"bundle {context.bundle().name}: found planes {', '.join(available)}, accepted is axial among "
+            "them, or a plane that is asked for"
+        )
+    return ["axial"] if context.plane is None else available
 
 
 def flow_along(context: Context, planes: Sequence[Plane]) -> Assembly:
@@ -40,9 +54,24 @@ def flow_along(context: Context, planes: Sequence[Plane]) -> Assembly:
         If the bundle's target is neither end of the flow.
     """
     card = context.bundle()
+    velocity = mean_velocity(context, planes)
+    source = context.measurement.condition(card.inputs)[0]
+    turned = velocity if card.target == NATIVE else reversed_in_time(velocity)
+    return Assembly(turned, linear_path, lambda x: x, FLOW_SAMPLERS, source)
+
+
+def mean_velocity(context: Context, planes: Sequence[Plane]) -> Velocity:
+    """Return the mean over planes of the network of a bundle, or of the one that its card requires.
+
+    Raises
+    ------
+    BundleError
+        If the bundle's target is neither phase.
+    """
+    card = context.bundle()
     if card.target not in (NATIVE, ARTERIAL):
         raise BundleError(f"bundle {card.name}: found target {card.target!r}, accepted are native, arterial")
-    network = load_time_resnet(next(iter(required_bundles(card).values()), card), context.device)
+    network = load_velocity(next(iter(required_bundles(card).values()), card), context.device)
 
     def velocity(x: Tensor, t: float) -> Tensor:
         total = torch.zeros_like(x)
@@ -54,6 +83,4 @@ def flow_along(context: Context, planes: Sequence[Plane]) -> Assembly:
             total += found / len(planes)
         return total
 
-    source = context.measurement.condition(card.inputs)[0]
-    turned = velocity if card.target == NATIVE else reversed_in_time(velocity)
-    return Assembly(turned, linear_path, lambda x: x, FLOW_SAMPLERS, source)
+    return velocity

@@ -124,6 +124,14 @@ _ALL = (
         "mfm-planes", "Flow matching of planes", "mfm_planes", "flows of three planes, averaged at each call",
         default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS,
     ),
+    SystemInfo(
+        "ct-regression", "CT regression", "ct_regression", "one call a slice: the mean; the flow's networks",
+        True, False, 1,
+    ),
+    SystemInfo(
+        "ddpm-ct", "DDPM of CT", "ddpm_ct", "conditional diffusion, axial, one noise for every slice",
+        default_steps=50,
+    ),
     SystemInfo("unet", "U-Net regression", "regression", "2D, one call a plane: the mean", True, False, 1),
     SystemInfo("pix2pix", "Pix2pix", "regression", "2D, one call a plane: a conditional GAN", True, False, 1),
     SystemInfo("pix2pix-3d", "Pix2pix 3D", "regression", "one 3D call: a conditional GAN", True, False, 1),

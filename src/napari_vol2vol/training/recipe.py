@@ -15,11 +15,11 @@ from napari_vol2vol.training.pool import PoolSettings
 from napari_vol2vol.training.trainer import LoopSettings
 
 #: Kinds of network a recipe can train: 2D planes, 3D fusion, 3D regression, 3D diffusion, 2D planes of a
-#: Schroedinger bridge, 2D regression, 2D and 3D conditional GAN, 3D segmentation, 2D flow,
-#: unconditional 2D prior, and ensembles, which train nothing.
+#: Schroedinger bridge, 2D regression, 2D and 3D conditional GAN, 3D segmentation, 2D flow, 2D regression and
+#: 2D diffusion between the phases of CT, unconditional 2D prior, and ensembles, which train nothing.
 STAGES = (
     "planes", "fusion", "regression", "volume", "bridge", "regression-2d", "gan-2d", "gan-3d", "segmentation",
-    "flow", "prior", "ensemble",
+    "flow", "ct-regression", "ct-diffusion", "prior", "ensemble",
 )  # fmt: skip
 Section = TypeVar("Section")
 _FOLDER = resources.files("napari_vol2vol.training") / "recipes"
@@ -76,6 +76,7 @@ class Recipe:
     ``alignment`` switch the merging of 2D features, ``phases`` patch pre-training and whole volumes, and
     ``consistency`` the projection in the validation. ``images`` names what a prior is trained on and
     ``channels`` says whether real (1) or complex (2); ``modality`` what its bundle may be used for.
+    ``network`` is that of a flow or of its regression (`networks.velocity`), which ``preset`` then sizes.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Recipe:
     train: tuple[str, ...] = ()
     validate: tuple[str, ...] = ()
     preset: str = "compact"
+    network: str = "time-resnet"
     planes: tuple[str, ...] = ("axial", "sagittal")
     crop: int = 96
     batch: int = 16
@@ -184,6 +186,8 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         raise SettingsError(f"recipe stage: found {recipe.stage!r}, accepted are {', '.join(STAGES)}")
     if recipe.consecutive < 1 or recipe.consecutive % 2 == 0:
         raise SettingsError(f"recipe consecutive: found {recipe.consecutive}, accepted are odd numbers")
+    if "network" in values and recipe.stage not in ("flow", "ct-regression"):
+        raise SettingsError(f"recipe network: found {recipe.network!r}, stage {recipe.stage} accepts none")
     if not recipe.systems:
         raise SettingsError("recipe systems: found none, accepted are the names that its bundle serves")
     return replace(recipe, branches=tuple((bundle, plane) for bundle, plane in recipe.branches))

@@ -13,12 +13,13 @@ from napari_vol2vol.bundles.weights import (
     load_fusion,
     load_monai_unet,
     load_segresnet,
-    load_time_resnet,
     load_unet,
+    load_velocity,
 )
 from napari_vol2vol.systems.assembly import branches_of, diffused_of
-from napari_vol2vol.training.flow import STAGE as FLOW
-from napari_vol2vol.training.flow import FlowValidation
+from napari_vol2vol.training.contrast import DIFFUSION, restore_of
+from napari_vol2vol.training.contrast import STAGES as CONTRAST
+from napari_vol2vol.training.contrast_validation import ContrastValidation
 from napari_vol2vol.training.recipe import load_recipe
 from napari_vol2vol.training.run import find_volumes, volumes_folder
 from napari_vol2vol.training.segmentation import STAGE as SEGMENTATION
@@ -32,7 +33,7 @@ Load = Callable[[BundleCard, torch.device], nn.Module]
 def revalidate(card: BundleCard, volumes: Path | None = None) -> dict[str, float]:
     """Return the validation figures of a bundle: PSNR in dB of a few-step sample and of the baselines.
 
-    For a network that segments, Dice of its regions; for a flow, MAE in HU.
+    For a network that segments, Dice of its regions; for pairs of CT, MAE in HU.
 
     They differ from the card's by the rounding of the weights to float16 and of the kernels.
 
@@ -49,8 +50,9 @@ def revalidate(card: BundleCard, volumes: Path | None = None) -> dict[str, float
     recipe = load_recipe(card.name)
     if recipe.stage == SEGMENTATION:
         return RegionValidation(recipe.inputs)(load_segresnet(card, torch.device("cpu")))
-    if recipe.stage == FLOW:
-        return FlowValidation()(load_time_resnet(card, torch.device("cpu")))
+    if recipe.stage in CONTRAST:
+        load_pairs: Load = load_unet if recipe.stage == DIFFUSION else load_velocity
+        return ContrastValidation(restore_of(recipe), recipe.target)(load_pairs(card, torch.device("cpu")))
     paths = find_volumes(recipe.validate, volumes or volumes_folder())
     cpu = torch.device("cpu")
     load: Load = load_unet

@@ -21,11 +21,11 @@ from napari_vol2vol.sampling.branches import Branch, Diffused
 from napari_vol2vol.systems.assembly import branches_of, diffused_of
 from napari_vol2vol.training.adversarial import AdversarialLoop, AdversarialLoss
 from napari_vol2vol.training.baseline_stages import BASELINES, make_baseline
+from napari_vol2vol.training.contrast import STAGES as CONTRAST
+from napari_vol2vol.training.contrast import train_contrast
 from napari_vol2vol.training.ensembles import STAGE as ENSEMBLE
 from napari_vol2vol.training.ensembles import write_ensemble
 from napari_vol2vol.training.export import export_bundle
-from napari_vol2vol.training.flow import STAGE as FLOW
-from napari_vol2vol.training.flow import train_flow
 from napari_vol2vol.training.pool import VolumePool
 from napari_vol2vol.training.prior import STAGE as PRIOR
 from napari_vol2vol.training.prior import train_prior
@@ -93,8 +93,8 @@ def train(
     torch.manual_seed(recipe.seed)
     if recipe.stage == SEGMENTATION:
         return train_segmentation(recipe, folder, say=say, cancel=cancel)
-    if recipe.stage == FLOW:
-        return train_flow(recipe, folder, say=say, cancel=cancel)
+    if recipe.stage in CONTRAST:
+        return train_contrast(recipe, folder, say=say, cancel=cancel)
     if recipe.stage == PRIOR:
         return train_prior(recipe, folder, say=say, cancel=cancel)
     if recipe.stage == ENSEMBLE:
