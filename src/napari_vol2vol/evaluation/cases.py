@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.evaluation.phases import REGIONS, Mask, regions_of, scanned
 from napari_vol2vol.evaluation.slabs import slab_of
 from napari_vol2vol.evaluation.suite import Suite
 from napari_vol2vol.evaluation.suite_entries import Phantom, Triple, VolumeEntry
@@ -20,6 +22,7 @@ from napari_vol2vol.metrics.fidelity import PERCENTILE
 from napari_vol2vol.options import from_options
 from napari_vol2vol.phantoms.brain import make_anatomy, paint
 from napari_vol2vol.physics.hounsfield import VACUUM_HU
+from napari_vol2vol.tasks.contrast_change import CT, RANGE_HU
 from napari_vol2vol.tasks.registry import get_task
 from napari_vol2vol.volume import Volume, check_reference
 
@@ -34,7 +37,8 @@ class Case:
 
     ``source`` and ``conditions`` are what `translate` takes. ``reference`` lies on the grid of the result
     ``(z, y, x)`` in shares of the data range; a result has to be divided by ``unit``, after ``zero`` has been
-    taken off, to be in them too.
+    taken off, to be in them too. ``phases`` says that source and reference are two phases of a CT, in one
+    range of HU; ``regions`` are where its error is also looked at, by name.
     """
 
     name: str
@@ -44,11 +48,16 @@ class Case:
     factor: Triple
     conditions: Mapping[str, Volume] = field(default_factory=lambda: NONE)
     zero: float = 0.0
+    phases: bool = False
+    regions: Mapping[str, Mask] = field(default_factory=dict)
 
     def digest(self) -> dict[str, str]:
         """Return the sha256 of the voxels and affine of everything in the case, by what it is."""
         volumes = {"source": self.source, "reference": self.reference, **self.conditions}
         sums = {name: array_sha256(volume) for name, volume in volumes.items()}
+        sums |= {
+            f"region {n}": sha256(np.packbits(mask).tobytes()).hexdigest() for n, mask in self.regions.items()
+        }
         measured = self.source.measured
         return sums if measured is None else sums | {"measured": measured.summary()["sha256"]}
 
@@ -73,17 +82,18 @@ def load_cases(suite: Suite, find: Find) -> Iterator[Case]:
     SettingsError, VolumeError
         If a volume is not there, lacks a modality, or its modalities lie on different grids.
     """
-    names = tuple(v.name for v in suite.volumes if not v.files and v.phantom is None)
+    names = tuple(v.name for v in suite.volumes if not v.files and v.phantom is None and v.torso is None)
     if names and suite.inputs:
         raise SettingsError(
             f"suite {suite.name}: volume {names[0]}: found one modality, {suite.target}; the inputs "
-            f"{', '.join(suite.inputs)} need files (modality: path) or a phantom"
+            f"{', '.join(suite.inputs)} need files (modality: path) or a "
+            f"{'torso' if suite.changes_contrast else 'phantom'}"
         )
     fetched = dict(zip(names, find(names) if names else (), strict=True))
     for entry in suite.volumes:
         volumes = _volumes(suite, entry, fetched)
         first = volumes[suite.target]
-        for modality in suite.inputs:
+        for modality in (m for m in volumes if m != suite.target):
             check_reference(first, volumes[modality], f"volume {entry.name}, modality {modality},")
         yield _case(suite, entry, volumes)
 
@@ -93,10 +103,13 @@ def _volumes(suite: Suite, entry: VolumeEntry, fetched: Mapping[str, Path]) -> d
     where = f"suite {suite.name}: volume {entry.name}"
     if entry.phantom is not None:
         return _painted(entry.phantom, suite.modalities, where)
+    if entry.torso is not None:
+        return scanned(entry.torso, suite.target)
     files = {m: suite.folder / path for m, path in entry.files.items()}
     files = files or {suite.target: fetched[entry.name]}
     _check_modalities(files, suite.modalities, f"{where}: files")
-    return {m: replace(read_volume(files[m]), modality=m, source=None) for m in suite.modalities}
+    wanted = (*suite.modalities, *([REGIONS] if suite.changes_contrast and REGIONS in files else []))
+    return {m: replace(read_volume(files[m]), modality=m, source=None) for m in wanted}
 
 
 def _painted(phantom: Phantom, modalities: tuple[str, ...], where: str) -> dict[str, Volume]:
@@ -133,6 +146,12 @@ def _case(suite: Suite, entry: VolumeEntry, volumes: Mapping[str, Volume]) -> Ca
     inputs = {m: replace(cut[m], name=f"{entry.name} {m}") for m in suite.inputs}
     if suite.degrades:
         return Case(entry.name, task.degrade(truth, factor), truth, 1.0, factor, inputs)
+    if suite.changes_contrast:
+        unit, zero, regions = RANGE_HU[1] - RANGE_HU[0], RANGE_HU[0], regions_of(cut.get(REGIONS))
+        reference = truth.with_data((truth.data - np.float32(zero)) / np.float32(unit))
+        return Case(
+            entry.name, inputs[CT], reference, unit, factor, zero=zero, phases=True, regions=regions
+        )  # fmt: skip
     matched = task.match(truth)
     unit = float(np.percentile(matched.data, PERCENTILE))
     reference = matched.with_data(matched.data / np.float32(unit))

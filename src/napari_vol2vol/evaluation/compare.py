@@ -14,6 +14,7 @@ from napari_vol2vol.engine import Done, Event, Notice, Progress, SampleDone, Sta
 from napari_vol2vol.engine.run import run_length
 from napari_vol2vol.evaluation.cases import Case
 from napari_vol2vol.evaluation.peak_memory import peak_gib, reset_peak
+from napari_vol2vol.evaluation.phases import errors_in_hounsfield
 from napari_vol2vol.evaluation.rows import Ledger, Row, figures_of
 from napari_vol2vol.evaluation.suite import Suite
 from napari_vol2vol.evaluation.trials import Trial, trials_of
@@ -99,14 +100,17 @@ def _run(trial: Trial, digest: str, output: Path, say: Say) -> Row:
             done = event
     peak = peak_gib(device)
     std = done.volumes.get("uncertainty")
+    mean = case.scaled(done.volumes["mean"])
     figures: dict[str, Any] = dict(
         figures_of(
             case.reference,
             [case.scaled(read_volume(path)) for path in paths],
-            case.scaled(done.volumes["mean"]),
+            mean,
             case.scaled(std, difference=True) if std else None,
         )
     )
+    if case.phases:
+        figures |= errors_in_hounsfield(mean, case.reference, case.unit, case.regions)
     _keep_what_is_needed(paths)
     partial.rename(final)
     card, count = trial.job.card, len(paths)

@@ -102,7 +102,7 @@ def draw(suite: Suite, case: Case, shown: Sequence[Shown]) -> Figure:
     source = _on_the_grid_of_the_result(case)
     made = suite.degrades or suite.measures
     grey = _grey_limits(suite, case)
-    of_source = grey if made else (0.0, float(np.percentile(source, PERCENTILE)))
+    of_source = grey if made or case.phases else (0.0, float(np.percentile(source, PERCENTILE)))
     name = "input" if made else f"input {case.source.modality}"
     for number, line in enumerate(grid.title):
         y = 1 - (0.08 + TITLE_LINE * number) / grid.height
@@ -129,7 +129,8 @@ def draw(suite: Suite, case: Case, shown: Sequence[Shown]) -> Figure:
 
 def _on_the_grid_of_the_result(case: Case) -> FloatArray:
     """Return the source with each voxel as the block it is."""
-    data = case.source.data if case.source.measured is None else case.scaled(case.source).data
+    shares = case.phases or case.source.measured is not None
+    data = case.scaled(case.source).data if shares else case.source.data
     for axis, k in enumerate(case.factor):
         data = np.repeat(data, k, axis=axis)
     return data

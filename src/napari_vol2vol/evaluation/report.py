@@ -10,6 +10,7 @@ from napari_vol2vol import __version__
 from napari_vol2vol.evaluation.aggregate import OF_SEVERAL_SAMPLES, Line, Table, make_table
 from napari_vol2vol.evaluation.cases import Case
 from napari_vol2vol.evaluation.features import NamedFeatures
+from napari_vol2vol.evaluation.phases import regions_in_words
 from napari_vol2vol.evaluation.rows import Row
 from napari_vol2vol.evaluation.set_distances import Distances, real_versus_real, set_distances
 from napari_vol2vol.evaluation.suite import Suite
@@ -62,16 +63,21 @@ def notes_of(suite: Suite, cases: Sequence[Case], rows: Sequence[Row], real: Dis
     if suite.measures:
         above = f" above {cases[0].zero:g} HU" if cases[0].zero else ""
         whole = f"reference's slab{above} ({', '.join(f'{c.name} {c.unit:.4g}' for c in cases)})"
+    range_words = f"the 99.5th percentile of the {whole}"
+    if suite.changes_contrast:
+        made = f"from the {'arterial' if suite.target == 'native' else 'native'} phase"
+        range_words = f"{cases[0].unit:g} HU, from {cases[0].zero:g} HU on, as in the paper"
     seeds = ", ".join(map(str, suite.seeds))
     devices = ", ".join(dict.fromkeys(f"{row.device} in {row.precision}" for row in rows))
     notes = [
         f"task {suite.task}: {suite.target} {made}{extra}; blocks of {blocks} voxels (z, y, x)",
-        f"data range 1: the 99.5th percentile of the {whole}; PSNR in dB for that peak; MAE and MACE are "
-        "shares of it",
+        f"data range 1: {range_words}; PSNR in dB for that peak; MAE and MACE are shares of it",
         *_sample_notes(suite, seeds),
         f"napari-vol2vol {__version__}, {devices}; seconds without reading weights and writing files; peak "
         f"memory {_peak(rows)}",
     ]
+    if suite.changes_contrast:
+        notes.append(f"MAE / HU: of the mean of the samples, whole and in regions ({regions_in_words()})")
     if suite.baseline:
         notes.append(f"differences are to {suite.baseline}, paired by volume")
     if len(cases) > 1:

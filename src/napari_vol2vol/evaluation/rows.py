@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,7 +37,8 @@ class Row:
     samples; a system without samples has one answer, which is its own mean. ``mutual_information`` is in
     nats, ``ause`` without unit, ``seconds`` per sample and ``seconds_per_step`` without reading weights or
     writing files, ``peak_gib`` of this row where ``peak_is_own``, else of the process so far. ``digest`` is
-    the sha256 of everything that decides the figures.
+    the sha256 of everything that decides the figures. ``mae_hu*`` are in HU, of the mean of the samples,
+    whole and in regions, where source and result are two phases of a CT.
     """
 
     digest: str
@@ -73,6 +74,9 @@ class Row:
     peak_gib: float
     peak_is_own: bool
     notices: tuple[str, ...] = ()
+    mae_hu: float | None = None
+    mae_hu_vessels: float | None = None
+    mae_hu_organs: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values; an infinite PSNR is the text ``inf``."""
@@ -85,13 +89,14 @@ class Row:
         Raises
         ------
         KeyError
-            If a field is missing.
+            If a field that has no default is missing.
         """
         arguments = {
             f.name: float(values[f.name])
             if str(f.type).startswith("float") and values[f.name] is not None
             else values[f.name]
             for f in fields(cls)
+            if f.name in values or f.default is MISSING
         }
         return cls(**arguments | {"notices": tuple(values["notices"])})
 

@@ -24,7 +24,7 @@ from napari_vol2vol.evaluation.suite_entries import (
     check_whole,
 )
 from napari_vol2vol.options import options_of, resolve
-from napari_vol2vol.tasks.contrast_change import ContrastChange
+from napari_vol2vol.tasks.contrast_change import CT, ContrastChange
 from napari_vol2vol.tasks.registry import get_task
 from napari_vol2vol.tasks.super_resolution import SuperResolution
 
@@ -37,12 +37,12 @@ class Suite:
 
     ``target`` is the modality of the result and the reference. Super-resolution makes its input from the
     reference by block means of ``factor``; ``inputs`` are then further modalities on the fine grid. Modality
-    translation starts from ``inputs``, the first being the source; contrast removal and addition make a phase
-    (``target`` native or arterial) from the other one, the input ``CT``. Reconstruction measures a ``slab`` of the
-    reference as ``simulation`` says, by the names of the task's settings. ``bundle`` is that of every system
-    that needs one and names none. ``samples`` are drawn for each of
-    ``seeds`` by systems that draw any. ``baseline`` is the label of the system that differences are taken to
-    (empty: none). ``folder`` is where relative file names start.
+    translation starts from ``inputs``, the first being the source; contrast removal and addition make one
+    phase (``target`` native or arterial) from the other, the input ``CT``. Reconstruction measures a ``slab``
+    of the reference as ``simulation`` says, by the names of the task's settings. ``bundle`` is that of every
+    system that needs one and names none. ``samples`` are drawn for each of ``seeds`` by systems that draw
+    any. ``baseline`` is the label of the system that differences are taken to (empty: none). ``folder`` is
+    where relative file names start.
     """
 
     name: str
@@ -93,16 +93,23 @@ class Suite:
         if self.target in self.inputs:
             raise SettingsError(f"inputs: found the target {self.target} among them, accepted are others")
         resolve(options_of(task.simulation), self.simulation, f"simulation: task {task.name}")
-        if self.changes_contrast and self.target != task.target:
-            raise SettingsError(f"target: found {self.target}, task {task.name} accepts {task.target}")
-        if not self.changes_contrast and any(v.torso for v in self.volumes):
-            raise SettingsError(f"torso: found one, task {task.name} accepts heads (phantom) and files")
-        if self.changes_contrast and any(v.phantom for v in self.volumes):
-            raise SettingsError(f"phantom: found a head, task {task.name} accepts a torso and files")
+        self._check_kinds()
         if self.measures and (self.block or any(v.block for v in self.volumes)):
             raise SettingsError(f"block: found one, task {task.name} accepts a slab")
         if not self.measures and (self.slab or any(v.slab for v in self.volumes)):
             raise SettingsError(f"slab: found one, task {task.name} accepts a block")
+
+    def _check_kinds(self) -> None:
+        """Heads and torsos are for their own tasks, and a torso knows one phase as the result of a task."""
+        task = get_task(self.task)
+        if isinstance(task, ContrastChange) and self.target != task.target:
+            raise SettingsError(f"target: found {self.target}, task {task.name} accepts {task.target}")
+        if isinstance(task, ContrastChange) and self.inputs != (CT,):
+            raise SettingsError(f"inputs: found {list(self.inputs)}, task {task.name} accepts [{CT}]")
+        if not self.changes_contrast and any(v.torso for v in self.volumes):
+            raise SettingsError(f"torso: found one, task {task.name} accepts heads (phantom) and files")
+        if self.changes_contrast and any(v.phantom for v in self.volumes):
+            raise SettingsError(f"phantom: found a head, task {task.name} accepts a torso and files")
 
     @property
     def labels(self) -> tuple[str, ...]:

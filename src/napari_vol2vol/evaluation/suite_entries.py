@@ -81,7 +81,9 @@ class TorsoPhantom:
         check_whole("seed", self.seed, 0)
         check_triple("shape", self.shape, 16)
         if len(self.spacing_mm) != 3:
-            raise SettingsError(f"spacing_mm: found {self.spacing_mm!r}, accepted are three numbers (z, y, x)")
+            raise SettingsError(
+                f"spacing_mm: found {self.spacing_mm!r}, accepted are three numbers (z, y, x)"
+            )
         for spacing in self.spacing_mm:
             check_above_zero("spacing_mm", spacing)
         if self.noise is not None:
@@ -105,8 +107,9 @@ class Slab:
 
 @dataclass(frozen=True)
 class VolumeEntry:
-    """One volume: ``files`` by modality, a ``phantom`` or ``torso``, or none: ``name`` is of a fetched volume.
+    """One volume: ``files`` by modality, a ``phantom``, a ``torso``, or none: ``name`` is a fetched volume's.
 
+    Files of two phases of a CT may bring ``regions``: 1 in large arteries, 2 in organs, 0 elsewhere.
     ``block`` is the edge in voxels of the central cube that counts, ``slab`` the slices of a reconstruction
     (None: those of the suite).
     """
