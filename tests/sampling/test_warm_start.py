@@ -78,9 +78,7 @@ def test_a_power_crowds_the_times_at_low_noise_and_keeps_the_ends():
 
 
 def test_times_and_powers_that_cannot_be_are_refused():
-    with pytest.raises(
-        SettingsError, match=r"t_end: found 0\.9, accepted are times above 0"
-    ):
+    with pytest.raises(SettingsError, match=r"t_end: found 0\.9, accepted are times above 0"):
         times_between(5, 0.5, 0.9)
     with pytest.raises(SettingsError, match=r"power: found 0\.5, accepted are 1"):
         times_between(5, power=0.5)

@@ -32,7 +32,7 @@ _FAMILIES: dict[str, type[NetworkConfig]] = {
     TIME_RESNET: TimeResNetConfig,
     TIME_MONAI: TimeMonaiConfig,
 }
-Config = TypeVar("Config", bound=NetworkConfig)
+Config = TypeVar("Config", UNetConfig, MonaiUNetConfig)
 
 
 def config_from_card(values: dict[str, Any]) -> NetworkConfig:
@@ -55,14 +55,18 @@ def _fitting(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k in known}
 
 
-def _config(card: BundleCard, *kinds: type[Config]) -> Config:
+def _config(card: BundleCard, kind: type[Config]) -> Config:
     config = config_from_card(card.network)
-    if not isinstance(config, kinds):
-        raise BundleError(
-            f"bundle {card.name}: found a network of family {card.network.get('family', OWN_FAMILY)!r}, "
-            "which this system does not use"
-        )
+    if not isinstance(config, kind):
+        raise _unused(card)
     return config
+
+
+def _unused(card: BundleCard) -> BundleError:
+    return BundleError(
+        f"bundle {card.name}: found a network of family {card.network.get('family', OWN_FAMILY)!r}, "
+        "which this system does not use"
+    )
 
 
 def _load(card: BundleCard, network: nn.Module, device: torch.device) -> None:
@@ -102,7 +106,9 @@ def load_monai_unet(card: BundleCard, device: torch.device) -> MonaiUNet:
 
 def load_velocity(card: BundleCard, device: torch.device) -> VelocityNetwork:
     """Return the trained velocity network of a bundle, of its family, in evaluation mode, channels last."""
-    config: TimeResNetConfig | TimeMonaiConfig = _config(card, TimeResNetConfig, TimeMonaiConfig)
+    config = config_from_card(card.network)
+    if not isinstance(config, TimeResNetConfig | TimeMonaiConfig):
+        raise _unused(card)
     network = make_velocity_network(config)
     _load(card, network, device)
     return channels_last(network, network.config.dims)

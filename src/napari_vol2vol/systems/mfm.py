@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from napari_vol2vol.bundles.card import BundleCard
 from napari_vol2vol.bundles.library import required_bundles
 from napari_vol2vol.bundles.weights import load_velocity
 from napari_vol2vol.errors import BundleError
@@ -53,8 +54,12 @@ def flow_along(context: Context, planes: Sequence[Plane]) -> Assembly:
     BundleError
         If the bundle's target is neither end of the flow.
     """
+    return flow_of(context, mean_velocity(context, planes))
+
+
+def flow_of(context: Context, velocity: Velocity) -> Assembly:
+    """Assemble the run of a velocity, turned round where the bundle's target is the arterial phase."""
     card = context.bundle()
-    velocity = mean_velocity(context, planes)
     source = context.measurement.condition(card.inputs)[0]
     turned = velocity if card.target == NATIVE else reversed_in_time(velocity)
     return Assembly(turned, linear_path, lambda x: x, FLOW_SAMPLERS, source)
@@ -69,18 +74,38 @@ def mean_velocity(context: Context, planes: Sequence[Plane]) -> Velocity:
         If the bundle's target is neither phase.
     """
     card = context.bundle()
-    if card.target not in (NATIVE, ARTERIAL):
-        raise BundleError(f"bundle {card.name}: found target {card.target!r}, accepted are native, arterial")
-    network = load_velocity(next(iter(required_bundles(card).values()), card), context.device)
+    parts = plane_velocities(context, next(iter(required_bundles(card).values()), card), planes)
 
     def velocity(x: Tensor, t: float) -> Tensor:
         total = torch.zeros_like(x)
-        for plane in planes:
+        for part in parts:
+            total += part(x, t) / len(parts)
+        return total
+
+    return velocity
+
+
+def plane_velocities(context: Context, card: BundleCard, planes: Sequence[Plane]) -> list[Velocity]:
+    """Return the velocity of the network of ``card`` along each plane.
+
+    Raises
+    ------
+    BundleError
+        If the target of the run's bundle is neither phase.
+    """
+    own = context.bundle()
+    if own.target not in (NATIVE, ARTERIAL):
+        raise BundleError(f"bundle {own.name}: found target {own.target!r}, accepted are native, arterial")
+    network = load_velocity(card, context.device)
+
+    def along(plane: Plane) -> Velocity:
+        def velocity(x: Tensor, t: float) -> Tensor:
             found = apply_plane(
                 network, x[None], t, plane, slice_batch=context.slice_batch, tick=context.tick
             ).prediction
             context.tap(f"velocity {plane}", found)
-            total += found / len(planes)
-        return total
+            return found
 
-    return velocity
+        return velocity
+
+    return [along(plane) for plane in planes]

@@ -125,6 +125,10 @@ _ALL = (
         default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS,
     ),
     SystemInfo(
+        "mfm-fusion", "Fused flow matching", "mfm_fusion", "flows of three planes, weighed by a 3D network",
+        default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS,
+    ),
+    SystemInfo(
         "ct-regression", "CT regression", "ct_regression", "one call a slice: the mean; the flow's networks",
         True, False, 1,
     ),

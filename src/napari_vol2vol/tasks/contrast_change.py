@@ -39,7 +39,7 @@ class ContrastChange:
     accepts_raw: bool = False
     simulation: type | None = None
     loading: type | None = None
-    systems: tuple[str, ...] = ("mfm", "mfm-planes", "ct-regression", "ddpm-ct", "identity")
+    systems: tuple[str, ...] = ("mfm", "mfm-planes", "mfm-fusion", "ct-regression", "ddpm-ct", "identity")
 
     def degrade(self, volume: Volume, factor: Factor = (1, 1, 1), /) -> Volume:
         """Refuse: a CT of the other phase cannot be computed.

@@ -73,9 +73,7 @@ class TorsoPool:
         pair = self.entries[int(rng.integers(len(self.entries)))]
         axis = PLANES.index(plane)
         both = as_slices(torch.stack([pair.native, pair.contrast]), plane)
-        centre = np.array([rng.integers(n) for n in pair.native.shape])
-        if len(pair.enhanced) and rng.random() < self.settings.enhancing_share:
-            centre = pair.enhanced[int(rng.integers(len(pair.enhanced)))]
+        centre = self._centre(rng, pair)
         image = both[int(centre[axis])].numpy()
         short = [max(0, crop - n) for n in image.shape[1:]]
         image = np.pad(image, [(0, 0), (0, short[0]), (0, short[1])], mode="symmetric")
@@ -86,6 +84,28 @@ class TorsoPool:
             image = image[:, :, ::-1]
         native, contrast = torch.from_numpy(np.ascontiguousarray(image))
         return native, contrast
+
+    def cube(self, rng: np.random.Generator, edge: int) -> tuple[Tensor, Tensor]:
+        """Return a random cube of a random patient, native and contrast `(edge, edge, edge)`.
+
+        Centres are chosen, and small grids continued, as those of `slices`.
+        """
+        pair = self.entries[int(rng.integers(len(self.entries)))]
+        centre = self._centre(rng, pair)
+        both = torch.stack([pair.native, pair.contrast]).numpy()
+        short = [(0, max(0, edge - n)) for n in both.shape[1:]]
+        both = np.pad(both, [(0, 0), *short], mode="symmetric")
+        low = [int(np.clip(c - edge // 2, 0, n - edge)) for c, n in zip(centre, both.shape[1:], strict=True)]
+        cut = both[(slice(None), *(slice(a, a + edge) for a in low))]
+        native, contrast = torch.from_numpy(np.ascontiguousarray(cut))
+        return native, contrast
+
+    def _centre(self, rng: np.random.Generator, pair: Pair) -> NDArray[np.int64]:
+        """Return a voxel of a patient: an enhanced one as often as the settings say, else any."""
+        centre = np.array([rng.integers(n) for n in pair.native.shape])
+        if len(pair.enhanced) and rng.random() < self.settings.enhancing_share:
+            centre = pair.enhanced[int(rng.integers(len(pair.enhanced)))]
+        return centre
 
 
 __all__ = ["PIXEL_MM", "PLANES", "SLICE_MM", "Pair", "TorsoPool", "in_model_space"]

@@ -15,11 +15,12 @@ from napari_vol2vol.training.pool import PoolSettings
 from napari_vol2vol.training.trainer import LoopSettings
 
 #: Kinds of network a recipe can train: 2D planes, 3D fusion, 3D regression, 3D diffusion, 2D planes of a
-#: Schroedinger bridge, 2D regression, 2D and 3D conditional GAN, 3D segmentation, 2D flow, 2D regression and
-#: 2D diffusion between the phases of CT, unconditional 2D prior, and ensembles, which train nothing.
+#: Schroedinger bridge, 2D regression, 2D and 3D conditional GAN, 3D segmentation, 2D flow, its 3D fusion, 2D
+#: regression and 2D diffusion between the phases of CT, unconditional 2D prior, and ensembles, which train
+#: nothing.
 STAGES = (
     "planes", "fusion", "regression", "volume", "bridge", "regression-2d", "gan-2d", "gan-3d", "segmentation",
-    "flow", "ct-regression", "ct-diffusion", "prior", "ensemble",
+    "flow", "flow-fusion", "ct-regression", "ct-diffusion", "prior", "ensemble",
 )  # fmt: skip
 Section = TypeVar("Section")
 _FOLDER = resources.files("napari_vol2vol.training") / "recipes"

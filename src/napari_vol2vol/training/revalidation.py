@@ -14,12 +14,10 @@ from napari_vol2vol.bundles.weights import (
     load_monai_unet,
     load_segresnet,
     load_unet,
-    load_velocity,
 )
 from napari_vol2vol.systems.assembly import branches_of, diffused_of
-from napari_vol2vol.training.contrast import DIFFUSION, restore_of
 from napari_vol2vol.training.contrast import STAGES as CONTRAST
-from napari_vol2vol.training.contrast_validation import ContrastValidation
+from napari_vol2vol.training.contrast import validated
 from napari_vol2vol.training.recipe import load_recipe
 from napari_vol2vol.training.run import find_volumes, volumes_folder
 from napari_vol2vol.training.segmentation import STAGE as SEGMENTATION
@@ -51,8 +49,7 @@ def revalidate(card: BundleCard, volumes: Path | None = None) -> dict[str, float
     if recipe.stage == SEGMENTATION:
         return RegionValidation(recipe.inputs)(load_segresnet(card, torch.device("cpu")))
     if recipe.stage in CONTRAST:
-        load_pairs: Load = load_unet if recipe.stage == DIFFUSION else load_velocity
-        return ContrastValidation(restore_of(recipe), recipe.target)(load_pairs(card, torch.device("cpu")))
+        return validated(card, recipe)
     paths = find_volumes(recipe.validate, volumes or volumes_folder())
     cpu = torch.device("cpu")
     load: Load = load_unet

@@ -21,6 +21,7 @@ from napari_vol2vol.sampling.branches import Branch, Diffused
 from napari_vol2vol.systems.assembly import branches_of, diffused_of
 from napari_vol2vol.training.adversarial import AdversarialLoop, AdversarialLoss
 from napari_vol2vol.training.baseline_stages import BASELINES, make_baseline
+from napari_vol2vol.training.contrast import FUSION as FLOW_FUSION
 from napari_vol2vol.training.contrast import STAGES as CONTRAST
 from napari_vol2vol.training.contrast import train_contrast
 from napari_vol2vol.training.ensembles import STAGE as ENSEMBLE
@@ -94,7 +95,7 @@ def train(
     if recipe.stage == SEGMENTATION:
         return train_segmentation(recipe, folder, say=say, cancel=cancel)
     if recipe.stage in CONTRAST:
-        return train_contrast(recipe, folder, say=say, cancel=cancel)
+        return train_contrast(recipe, folder, _required_cards(recipe, folder), say=say, cancel=cancel)
     if recipe.stage == PRIOR:
         return train_prior(recipe, folder, say=say, cancel=cancel)
     if recipe.stage == ENSEMBLE:
@@ -165,7 +166,7 @@ def _stage(recipe: Recipe, draw: Draw, branches: Sequence[Branch]) -> tuple[nn.M
 
 def _required_cards(recipe: Recipe, folder: Path) -> dict[str, BundleCard]:
     """Return the cards a recipe builds on, by name: trained beside this run, or installed."""
-    if recipe.stage not in ("fusion", ENSEMBLE):
+    if recipe.stage not in ("fusion", FLOW_FUSION, ENSEMBLE):
         return {}
     names = {name for name, _ in recipe.branches} or {recipe.plane_recipe or ""}
     if "" in names:

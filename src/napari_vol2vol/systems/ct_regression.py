@@ -1,0 +1,17 @@
+"""Regression between the phases of CT (Medical Flow Matching, 3): one network call a slice, trained by MAE.
+
+The network tells the change, as a flow's does: ``x̂ = x - f(x, 1)``. So the same networks serve both, and what
+sets them apart is the loss: this is one Euler step of a flow that was trained at t = 1 alone, and by L1.
+"""
+
+from __future__ import annotations
+
+from napari_vol2vol.systems.assembly import Assembly, Context, direct
+from napari_vol2vol.systems.mfm import axial_or_asked, mean_velocity
+
+
+def build(context: Context) -> Assembly:
+    """Assemble the axial regression, or that of ``Context.plane``; each direction has weights of its own."""
+    change = mean_velocity(context, axial_or_asked(context))
+    source = context.measurement.condition(context.bundle().inputs)[0]
+    return direct(lambda: source - change(source, 1.0))
