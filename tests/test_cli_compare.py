@@ -76,7 +76,7 @@ def test_default_features_bring_fid_and_kid_named_as_what_they_are(
     two = [{"name": name, "files": {"T1w": "head.nii.gz"}} for name in ("one", "two")]
     suite.write_text(yaml.safe_dump(SUITE | {"volumes": two, "systems": ["trilinear", "smooth-inverse"]}))
     command = ["compare", suite, "-o", tmp_path / "out", "--no-figures"]
-    plain, named = vol2vol(*command), vol2vol(*command, "--features", "default")
+    plain, named = vol2vol(*command, "--features", "none"), vol2vol(*command)
     assert "FID" not in plain.stdout
     assert "| FID | KID |" in named.stdout
     assert "features of vol2vol brain-regions encoder, d = 16, not Inception" in named.stdout

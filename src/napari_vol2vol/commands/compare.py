@@ -26,15 +26,19 @@ def compare(
     volumes: Annotated[Path | None, typer.Option(help="Folder of scripts/fetch_volumes.py.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only these systems; repeatable.")] = None,
     features: Annotated[
-        str, typer.Option(help="For FID and KID: none, default (encoder of brain-regions), or your own file.")
-    ] = "none",
+        str,
+        typer.Option(
+            help="For FID and KID: none, default (encoder of brain-regions), your own file, or auto: "
+            "default where the target is a contrast of the brain."
+        ),
+    ] = "auto",
     figures: Annotated[bool, typer.Option(help="Draw a picture of every volume.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Run the systems of a suite on the same input and noise; a rerun goes on where the last one stopped."""
     from napari_vol2vol.evaluation.cases import load_cases
     from napari_vol2vol.evaluation.compare import compare as run
-    from napari_vol2vol.evaluation.features import load_features
+    from napari_vol2vol.evaluation.features import features_for, load_features
     from napari_vol2vol.evaluation.figure import require_matplotlib, write_figures
     from napari_vol2vol.evaluation.framing import frame_of
     from napari_vol2vol.evaluation.report import write_report
@@ -45,7 +49,7 @@ def compare(
     loaded = load_suite(suite)
     loaded = loaded.only(only) if only else loaded
     folder = output or Path("comparisons") / loaded.name
-    extractor = load_features(features)
+    extractor = load_features(features_for(loaded.target) if features == "auto" else features)
     if figures:
         require_matplotlib()
     where = volumes or volumes_folder()

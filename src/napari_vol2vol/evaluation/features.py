@@ -26,6 +26,10 @@ FloatArray = NDArray[np.float32]
 CUBE = 32
 
 
+#: What the encoder of recipe `brain-regions` was trained on.
+SEEN = ("T1w", "T1ce", "T2w", "FLAIR")
+
+
 @dataclass(frozen=True)
 class NamedFeatures:
     """A feature extractor and what every table calls it.
@@ -39,6 +43,11 @@ class NamedFeatures:
     def __call__(self, volume: FloatArray) -> ArrayLike:
         """Return the features (n, d) of a volume (z, y, x)."""
         return self.extract(volume)
+
+
+def features_for(target: str) -> str:
+    """Return which features suit a modality: the default encoder has seen these contrasts of the brain."""
+    return "default" if target in SEEN else "none"
 
 
 def load_features(choice: str) -> NamedFeatures | None:
