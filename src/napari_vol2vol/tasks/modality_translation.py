@@ -33,9 +33,10 @@ class ModalityTranslation:
     accepts_raw = False
     simulation: type | None = None
     loading: type | None = None
+    # averages come first: with the bundles that ship, the fusion lies below them (docs/comparison.md)
     systems: tuple[str, ...] = (
-        "score-fusion", "score-fusion-tosm", "score-fusion-madm", "score-fusion-small", "diff-ensembler",
-        "tpdm", "tosm", "madm", "palette", "palette-2.5d", "palette-3d", "i2sb", "unet", "unet-3d",
+        "tosm", "tpdm", "score-fusion", "score-fusion-tosm", "score-fusion-madm", "score-fusion-small",
+        "diff-ensembler", "madm", "palette", "palette-2.5d", "palette-3d", "i2sb", "unet", "unet-3d",
         "pix2pix", "pix2pix-3d", "identity",
     )  # fmt: skip
 
