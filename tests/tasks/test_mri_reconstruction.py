@@ -149,7 +149,8 @@ def test_kspace_without_signal_is_refused(tmp_path):
 
 
 def test_several_coils_without_maps_ask_for_the_package_that_estimates_them(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "sigpy", None)
+    for name in ("sigpy", "sigpy.mri.app"):
+        monkeypatch.setitem(sys.modules, name, None)
     source = TASK.degrade(small_head(), COMPLEX)
     write_measured(source.measured, tmp_path / "scan.npz")
     with pytest.raises(SettingsError, match="coil maps: ESPIRiT needs sigpy, which is not installed"):
