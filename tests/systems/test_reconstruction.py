@@ -226,22 +226,28 @@ def test_the_measurement_is_that_of_the_diffused_variable(scan):
     assert torch.allclose(p.decode(p.start()), m.plain)
 
 
-def test_gamma_is_that_of_the_authors_for_ct_and_mri_unless_it_is_set(scan, kspace):
-    def gamma(source, task, **options):
-        found = problem(source, "dds", task, **options)[0].proximal()
+def test_gamma_comes_from_the_noise_where_it_is_known_else_from_the_authors(scan, kspace):
+    def gamma(source, task, *, known, **options):
+        p = problem(source, "dds", task, **options)[0]
+        found = (p if known else replace(p, sigma=None)).proximal()
         assert isinstance(found, Proximal)
         return found.gamma
 
-    assert gamma(scan, CT) == 0.0
-    assert gamma(kspace, MRI) == 0.2
-    assert gamma(kspace, MRI, gamma=1.5) == 1.5
+    assert gamma(scan, CT, known=False) == 0.0
+    assert gamma(kspace, MRI, known=False) == 0.2
+    assert gamma(kspace, MRI, known=True, gamma=1.5) == 1.5
+    p, _ = problem(scan, "dds")
+    late = gamma(scan, CT, known=True)
+    assert callable(late)
+    assert late(1.0) == pytest.approx(p.sigma**2, rel=1e-2)  # nothing is known but the prior's variance, 1
+    assert late(0.01) > 10 * late(0.5)  # the less noise is left in x_t, the less y may change
 
 
 def test_total_variation_is_weighed_in_model_space(scan, kspace):
     solver = problem(scan, "diffusion-mbir", tv_weight=0.06)[0].mbir().solver
-    assert (solver.weight, solver.penalty) == pytest.approx((0.2, 0.6))
+    assert (solver.weight, solver.penalty) == pytest.approx((0.2, 6.0))
     found = problem(kspace, "diffusion-mbir", MRI, tv_penalty=0.5)[0].mbir().solver
-    assert (found.weight, found.penalty) == pytest.approx((reconstruction.TV_ALONG_Z[1] / 0.3, 0.5))
+    assert (found.weight, found.penalty) == pytest.approx((reconstruction.TV_ALONG_Z.mri / 0.3, 0.5))
 
 
 def test_a_prior_has_to_have_the_channels_of_the_image(scan, coils):

@@ -20,7 +20,7 @@ from napari_vol2vol.physics.imaging_operator import ImagingOperator
 from napari_vol2vol.physics.projector import Projector
 from napari_vol2vol.sampling.adaptation import AdaptationSettings, adapting
 from napari_vol2vol.sampling.branches import Diffused
-from napari_vol2vol.sampling.corrections import Proximal, TotalVariationAlongZ
+from napari_vol2vol.sampling.corrections import Proximal, TotalVariationAlongZ, white_posterior_gamma
 from napari_vol2vol.sampling.dds_ddim import dds_ddim
 from napari_vol2vol.sampling.latent import make_latent
 from napari_vol2vol.sampling.low_rank import LowRankWeights
@@ -30,12 +30,23 @@ from napari_vol2vol.sampling.slice_prior import SlicePrior
 from napari_vol2vol.sampling.warm_start import from_estimate
 from napari_vol2vol.systems.assembly import Assembly, Context, diffused_of
 
-#: gamma of `Proximal` in the code of the authors of DDIP.
+#: gamma of `Proximal` in the code of the authors of DDIP, for noise that is not known.
 GAMMA_CT, GAMMA_MRI = 0.0, 0.2
-#: Weights of the total variation for CT and MRI, tuned on one volume of each: in 3D, and along z alone.
-TV_3D, TV_ALONG_Z = (5e-5, 3e-3), (5e-5, 3e-3)
-#: The penalty of ADMM over the weight.
-PENALTY = 10.0
+
+
+@dataclass(frozen=True)
+class TotalVariation:
+    """Weight of the total variation, for CT and for MRI, and the penalty of ADMM over it."""
+
+    ct: float
+    mri: float
+    penalty_ct: float
+    penalty_mri: float
+
+
+#: Tuned on eight slices of one volume of each (`torso-arterial`, `colin27`): in 3D, and along z alone.
+TV_3D = TotalVariation(1e-4, 6e-3, 150.0, 17.0)
+TV_ALONG_Z = TotalVariation(3e-4, 3e-3, 100.0, 100.0)
 
 
 class Padded(nn.Module):
@@ -75,9 +86,15 @@ class Problem:
         return self.context.options
 
     def proximal(self, steps: int | None = None) -> Proximal:
-        """Return the conjugate gradients of DDS; ``steps`` in place of those asked for."""
+        """Return the conjugate gradients of DDS; ``steps`` in place of those asked for.
+
+        Where gamma is left open it is that of a white prior and the noise of the measurement: without it
+        the conjugate gradients go on until they fit the noise.
+        """
         gamma = self.options["gamma"]
-        if gamma is None:
+        if gamma is None and self.sigma:
+            gamma = white_posterior_gamma(self.diffused.schedule, self.sigma)
+        elif gamma is None:
             gamma = GAMMA_CT if isinstance(self.operator, Projector) else GAMMA_MRI
         count = steps or self.options["cg_steps"]
         return Proximal(self.operator, self.y, gamma, count, slice_batch=self.context.slice_batch)
@@ -136,12 +153,13 @@ def observed_of(context: Context) -> Observed:
     return observed
 
 
-def total_variation_of(context: Context, tuned: tuple[float, float]) -> tuple[float, float]:
-    """Return weight and penalty of the total variation; ``tuned`` are the weights for CT and MRI."""
+def total_variation_of(context: Context, tuned: TotalVariation) -> tuple[float, float]:
+    """Return weight and penalty of the total variation: as asked for, else as ``tuned``."""
     is_ct = isinstance(observed_of(context).operator, Projector)
     weight, penalty = context.options["tv_weight"], context.options["tv_penalty"]
-    weight = tuned[0 if is_ct else 1] if weight is None else weight
-    return weight, max(PENALTY * weight, 1e-7) if penalty is None else penalty
+    weight = (tuned.ct if is_ct else tuned.mri) if weight is None else weight
+    ratio = tuned.penalty_ct if is_ct else tuned.penalty_mri
+    return weight, max(ratio * weight, 1e-7) if penalty is None else penalty
 
 
 def problem_of(context: Context) -> Problem:

@@ -19,18 +19,24 @@ _CG_STEPS = Option(
     "cg_steps", 5, "steps of conjugate gradients at each sampling step", 1, 200, label="CG steps"
 )
 _GAMMA = Option(
-    "gamma", None, "pull towards the prior against the measurement; auto: 0 for CT, 0.2 for MRI", 0, 100,
-    optional=True, kind=float, label="γ",
+    "gamma", None,
+    "pull towards the prior against the measurement; auto: from the noise, where unknown 0 for CT, 0.2 for MRI",
+    0, 100, optional=True, kind=float, label="γ",
 )  # fmt: skip
 _TV_WEIGHT = Option(
     "tv_weight", None, "of the total variation, for an image from 0 to 1; auto: tuned for CT or MRI", 0, 10,
     optional=True, kind=float, label="TV weight",
 )  # fmt: skip
 _TV_PENALTY = Option(
-    "tv_penalty", None, "of ADMM, which changes its speed; auto: ten times the weight", 1e-7, 100,
+    "tv_penalty", None, "of ADMM, which changes its speed; auto: tuned for CT or MRI", 1e-7, 100,
     optional=True, kind=float, label="ADMM ρ",
 )  # fmt: skip
-_ADMM_STEPS = Option("admm_steps", 5, "iterations of ADMM at each sampling step", 1, 100, label="ADMM steps")
+_MBIR_CG_STEPS = Option(
+    "cg_steps", 10, "steps of conjugate gradients in each iteration of ADMM", 1, 200, label="CG steps"
+)
+_ADMM_STEPS = Option(
+    "admm_steps", 3, "iterations of ADMM at each sampling step (5 in the paper)", 1, 100, label="ADMM steps"
+)
 _RANK = Option("rank", 4, "rank of the low-rank change of each layer", 1, 256)
 _LAYERS = Option("layers", "blocks", "layers that adapt", choices=("blocks", "all"))
 _RATE = Option(
@@ -77,7 +83,7 @@ SENSE = (
 ADMM_TV = (
     _TV_WEIGHT,
     _TV_PENALTY,
-    Option("admm_steps", 60, "iterations of ADMM", 1, 1000, label="ADMM steps"),
+    Option("admm_steps", 100, "iterations of ADMM", 1, 1000, label="ADMM steps"),
     _CG_STEPS,
 )
 START = (_START_TIME, _SPACING)
@@ -86,7 +92,7 @@ DPS = (
     Option("prior_variance", 1.0, "variance of the prior that sets the size of a step", 0, 100),
 )
 DDS = (*START, _CG_STEPS, _GAMMA)
-MBIR = (*START, _TV_WEIGHT, _TV_PENALTY, _ADMM_STEPS, _CG_STEPS)
+MBIR = (*START, _TV_WEIGHT, _TV_PENALTY, _ADMM_STEPS, _MBIR_CG_STEPS)
 SCD = (*DDS, *_LOW_RANK)
 DDIP = SCD
 D3IP = (*DDS, *_LOW_RANK, _SLICES)

@@ -47,16 +47,24 @@ def draw(pool: TorsoPool, recipe: Recipe, step: int) -> tuple[Slices, np.random.
 
 def flow_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
     """Return the loss of flow matching: the velocity of random slices at random times (eq. 5)."""
+    measure = {"mse": F.mse_loss, "l1": F.l1_loss}[recipe.diffusion.loss]
 
     def loss(network: nn.Module, step: int) -> Tensor:
         slices, rng = draw(pool, recipe, step)
         n = len(slices.native)
-        t = torch.from_numpy(((rng.permutation(n) + rng.random(n)) / n).astype(np.float32))
+        t = random_times(rng, n, recipe.diffusion.ends)
         near, far = linear_path(t.reshape(n, 1, 1, 1))
         velocity = _answer(network, near * slices.native + far * slices.contrast, t)
-        return F.mse_loss(velocity, slices.contrast - slices.native)
+        return measure(velocity, slices.contrast - slices.native)
 
     return loss
+
+
+def random_times(rng: np.random.Generator, count: int, ends: float = 0.0) -> Tensor:
+    """Return times `(count,)`, a share ``ends`` of them 0 or 1, the others spread evenly over [0, 1]."""
+    t = (rng.permutation(count) + rng.random(count)) / count
+    at_end = rng.random(count) < ends
+    return torch.from_numpy(np.where(at_end, np.round(t), t).astype(np.float32))
 
 
 def regression_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
@@ -90,4 +98,4 @@ def _answer(network: nn.Module, x: Tensor, t: Tensor, labels: Tensor | None = No
     return output.float()  # type: ignore[no-any-return]
 
 
-__all__ = ["Slices", "diffusion_loss", "draw", "flow_loss", "regression_loss"]
+__all__ = ["Slices", "diffusion_loss", "draw", "flow_loss", "random_times", "regression_loss"]
