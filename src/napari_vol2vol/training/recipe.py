@@ -16,11 +16,11 @@ from napari_vol2vol.training.trainer import LoopSettings
 
 #: Kinds of network a recipe can train: 2D planes, 3D fusion, 3D regression, 3D diffusion, 2D planes of a
 #: Schroedinger bridge, 2D regression, 2D and 3D conditional GAN, 3D segmentation, 2D flow, its 3D fusion, 2D
-#: regression and 2D diffusion between the phases of CT, unconditional 2D prior, and ensembles, which train
-#: nothing.
+#: regression and 2D diffusion between the phases of CT, unconditional 2D prior, 2D model of one modality
+#: guided by mutual information, CycleGAN, and ensembles, which train nothing.
 STAGES = (
     "planes", "fusion", "regression", "volume", "bridge", "regression-2d", "gan-2d", "gan-3d", "segmentation",
-    "flow", "flow-fusion", "ct-regression", "ct-diffusion", "prior", "ensemble",
+    "flow", "flow-fusion", "ct-regression", "ct-diffusion", "prior", "guided-score", "cycle-gan", "ensemble",
 )  # fmt: skip
 Section = TypeVar("Section")
 _FOLDER = resources.files("napari_vol2vol.training") / "recipes"
@@ -31,7 +31,9 @@ class Diffusion:
     """What is diffused and how; ``what`` is ``residual`` (over the smooth inverse) or ``image``.
 
     Training draws t from a density in proportion to ``t ** early``: 0 is uniform, 1 spends more on the first
-    steps of a run, which decide the most.
+    steps of a run, which decide the most. A flow draws a share ``ends`` of its times from {0, 1}, where
+    solvers of one step look, and the others uniformly; its ``loss`` is ``mse`` (the paper's) or ``l1``, with
+    which it learns the median velocity.
     """
 
     what: str = "residual"
@@ -39,6 +41,8 @@ class Diffusion:
     schedule: str = "vp_cosine"
     schedule_parameters: Mapping[str, float] = field(default_factory=dict)
     early: float = 0.0
+    ends: float = 0.0
+    loss: str = "mse"
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,24 @@ class Adversarial:
     layers: int = 3
     lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """How a model of one modality is told of a source that it will never have seen (MIDiffusion).
+
+    ``window``, ``shifts``, ``levels`` and ``bandwidth`` are those of
+    `networks.local_mutual_information.WindowSettings`. In a share ``remapped`` of the images the source is
+    the image itself under a random curve of intensities, as if it were of another contrast, else the image;
+    in a share ``unguided`` the network is told nothing, so that it serves without a source too.
+    """
+
+    window: int = 5
+    shifts: int = 3
+    levels: int = 6
+    bandwidth: float = 0.4
+    remapped: float = 0.75
+    unguided: float = 0.15
 
 
 @dataclass(frozen=True)
@@ -111,6 +133,7 @@ class Recipe:
     consistency: bool = True
     diffusion: Diffusion = field(default_factory=Diffusion)
     adversarial: Adversarial = field(default_factory=Adversarial)
+    guidance: Guidance = field(default_factory=Guidance)
     pool: PoolSettings = field(default_factory=PoolSettings)
     loop: LoopSettings = field(default_factory=lambda: LoopSettings(steps=1000))
 
@@ -175,6 +198,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     sections = {
         "diffusion": Diffusion,
         "adversarial": Adversarial,
+        "guidance": Guidance,
         "pool": PoolSettings,
         "loop": LoopSettings,
     }
@@ -189,6 +213,10 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         raise SettingsError(f"recipe consecutive: found {recipe.consecutive}, accepted are odd numbers")
     if "network" in values and recipe.stage not in ("flow", "ct-regression"):
         raise SettingsError(f"recipe network: found {recipe.network!r}, stage {recipe.stage} accepts none")
+    if not 0 <= recipe.diffusion.ends <= 1:
+        raise SettingsError(f"recipe diffusion: ends: found {recipe.diffusion.ends}, accepted are 0 to 1")
+    if recipe.diffusion.loss not in ("mse", "l1"):
+        raise SettingsError(f"recipe diffusion: loss: found {recipe.diffusion.loss!r}, accepted are mse, l1")
     if not recipe.systems:
         raise SettingsError("recipe systems: found none, accepted are the names that its bundle serves")
     return replace(recipe, branches=tuple((bundle, plane) for bundle, plane in recipe.branches))
