@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from napari_vol2vol.commands import inventory
+from napari_vol2vol.commands import contrast, inventory, study
 from napari_vol2vol.commands.coherence import coherence
 from napari_vol2vol.commands.compare import compare
 from napari_vol2vol.commands.downstream import downstream
@@ -23,6 +23,10 @@ app = typer.Typer(
 )  # fmt: skip
 bundles_app = typer.Typer(no_args_is_help=True, help="Trained weights: list, show, verify, path.")
 app.add_typer(bundles_app, name="bundles")
+contrast_app = typer.Typer(no_args_is_help=True, help="Contrast removal: look at it on a real CT, time it.")
+app.add_typer(contrast_app, name="contrast")
+study_app = typer.Typer(no_args_is_help=True, help="Reader studies: design, blind, merge, lock, analyse.")
+app.add_typer(study_app, name="study")
 COMMANDS: tuple[Callable[..., None], ...] = (
     translate, degrade, evaluate, coherence, train, inventory.systems, bench, demo, reproduce, compare,
     downstream, register, measure,
@@ -30,10 +34,18 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 BUNDLE_COMMANDS: dict[str, Callable[..., None]] = {
     "list": inventory.list_all, "show": inventory.show, "verify": inventory.verify, "path": inventory.path_of,
 }  # fmt: skip
+STUDY_COMMANDS: tuple[Callable[..., None], ...] = (
+    study.new, study.check, study.freeze, study.rehearse, study.plan, study.merge, study.verify, study.lock,
+    study.analyse, study.calibrate,
+)  # fmt: skip
 for command in COMMANDS:
     app.command()(guarded(command))
 for name, command in BUNDLE_COMMANDS.items():
     bundles_app.command(name)(guarded(command))
+for command in (contrast.check, contrast.bench):
+    contrast_app.command()(guarded(command))
+for command in STUDY_COMMANDS:
+    study_app.command()(guarded(command))
 
 
 def main() -> None:

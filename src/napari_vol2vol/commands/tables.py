@@ -30,6 +30,9 @@ def bench(
         bool,
         typer.Option("--projector", help="CT projection against rotate-and-sum, in --size ² × 64 voxels."),
     ] = False,
+    lmi: Annotated[
+        bool, typer.Option("--lmi", help="Local mutual information against a plain loop over positions.")
+    ] = False,
     fusion_preset: Annotated[
         str | None, typer.Option(help="3D preset of --ensembles (default: that of the 2D networks).")
     ] = None,
@@ -37,6 +40,9 @@ def bench(
     """Seconds per denoising step against a plain slice-by-slice float32 loop of the same networks."""
     if projector:
         _projector_table(size or 256, device)
+        return
+    if lmi:
+        _lmi_table(device)
         return
     size = size or 64
     if ensembles:
@@ -78,6 +84,21 @@ def _projector_table(size: int, device: str) -> None:
             t.method, f"{t.forward_seconds:.3f}", f"{t.adjoint_seconds:.3f}", f"{t.error:.2e}",
             f"{t.mismatch:.1e}", f"{t.build_seconds:.1f}", f"{timings[-1].seconds / t.seconds:.1f}×",
         )  # fmt: skip
+    out.print(table)
+
+
+def _lmi_table(device: str) -> None:
+    from napari_vol2vol.engine.device import resolve_device
+    from napari_vol2vol.evaluation.lmi_bench import bench_lmi
+
+    names = ("s", "loop s", "faster", "differ by", "peak GiB", "bound GiB")
+    table = Table(Column("local mutual information", no_wrap=True), *names)
+    for t in bench_lmi(str(resolve_device(device))):
+        compared = ("–", "–", "–") if t.plain_seconds is None else (
+            f"{t.plain_seconds:.1f}", f"{t.speedup:.0f}×", f"{t.difference:.1e}",
+        )  # fmt: skip
+        peak = f"{t.peak_gib:.3f}" + ("" if t.own else " (process)")
+        table.add_row(t.case, f"{t.seconds:.2f}", *compared, peak, f"{t.bound_gib:.3f}")
     out.print(table)
 
 

@@ -1,1 +1,1 @@
-"""Reader studies: design, store, statistics, report (to come)."""
+"""Reader studies: design, blinding, reading without a window, store, statistics, report."""

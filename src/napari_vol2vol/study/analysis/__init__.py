@@ -1,0 +1,1 @@
+"""From readings to results: by reader, over readers, between treatments, opinions. Plain dictionaries out."""
