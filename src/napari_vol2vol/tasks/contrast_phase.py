@@ -45,17 +45,27 @@ def guess_phase(volume: Volume) -> Phase:
     spacing = [s * k for s, k in zip(volume.spacing_mm, steps, strict=True)]
     hu = np.clip(volume.data[:: steps[0], :: steps[1], :: steps[2]], -1000, 1500)
     hu = ndimage.gaussian_filter(hu, [1.5 / s for s in spacing])
-    even = _even(hu, spacing)
-    marked, count = ndimage.label(even & (hu > ENHANCED[0]) & (hu < ENHANCED[1]))
-    if not count:
-        return Phase(False, None, 0.0)
-    voxel_ml = float(np.prod(spacing)) / 1000
-    sizes = np.bincount(marked.ravel())[1:] * voxel_ml
-    large = np.flatnonzero(sizes >= ENOUGH_ML / 3) + 1
-    total = float(sizes[large - 1].sum())
+    blood = _large_bright_even(hu, spacing)
+    total = float(blood.sum() * np.prod(spacing) / 1000)
     if total < ENOUGH_ML:
         return Phase(False, None, total)
-    return Phase(True, float(np.median(hu[np.isin(marked, large)])), total)
+    return Phase(True, float(np.median(hu[blood])), total)
+
+
+def enhanced_blood(volume: Volume) -> NDArray[np.bool_]:
+    """Return where `guess_phase` sees enhanced blood, on the volume's own grid `(z, y, x)`."""
+    spacing = list(volume.spacing_mm)
+    hu = ndimage.gaussian_filter(np.clip(volume.data, -1000, 1500), [1.5 / s for s in spacing])
+    return _large_bright_even(hu, spacing)
+
+
+def _large_bright_even(hu: NDArray[np.float32], spacing: list[float]) -> NDArray[np.bool_]:
+    """Return the connected regions of blood that are no specks."""
+    marked, count = ndimage.label(_even(hu, spacing) & (hu > ENHANCED[0]) & (hu < ENHANCED[1]))
+    sizes = np.bincount(marked.ravel(), minlength=count + 1) * float(np.prod(spacing)) / 1000
+    large = sizes >= ENOUGH_ML / 3
+    large[0] = False
+    return np.asarray(large[marked])
 
 
 def _even(hu: NDArray[np.float32], spacing: list[float]) -> NDArray[np.bool_]:

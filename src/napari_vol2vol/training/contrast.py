@@ -40,6 +40,7 @@ from napari_vol2vol.training.flow_pool import PIXEL_MM, SLICE_MM, TorsoPool
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.stages import Loss
 from napari_vol2vol.training.trainer import Loop
+from napari_vol2vol.training.warm_start import start_velocity_from
 
 FLOW, FUSION, REGRESSION, DIFFUSION = STAGES = ("flow", "flow-fusion", "ct-regression", "ct-diffusion")
 FLOWS = (FLOW, FUSION)
@@ -102,13 +103,15 @@ def train_contrast(
     folder: Path,
     required: Mapping[str, BundleCard] = NONE,
     *,
+    start: BundleCard | None = None,
     say: Callable[[str], None] = lambda text: None,
     cancel: threading.Event | None = None,
 ) -> Path:
     """Train a recipe of these stages as `training.run.train` does, and return the folder of its bundle.
 
     Beside a flow of contrast removal lies one of addition: a card that requires the same weights.
-    ``required`` is the flow that a fusion builds on.
+    ``required`` is the flow that a fusion builds on; ``start`` the velocity network, a regression's or a
+    flow's, whose weights the training starts from.
 
     Raises
     ------
@@ -120,6 +123,8 @@ def train_contrast(
     torch.manual_seed(recipe.seed)
     say(f"preparing {recipe.pool.entries} procedural patients")
     stage = _stage(recipe, TorsoPool(recipe.pool, recipe.seed), required)
+    if start is not None:
+        start_velocity_from(stage.network, start)
     network = channels_last(stage.network, stage.dims)
     validation = ContrastValidation(stage.restore, recipe.target)
     checked = validation if recipe.loop.validate_every <= recipe.loop.steps else None

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from napari_vol2vol.bundles.card import BundleCard
-from napari_vol2vol.bundles.weights import load_fusion, load_monai_unet, load_unet
+from napari_vol2vol.bundles.weights import load_fusion, load_monai_unet, load_unet, load_velocity
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.monai_unet import MonaiUNet
@@ -32,9 +32,25 @@ def start_from(network: nn.Module, card: BundleCard, inputs: Sequence[str]) -> N
     load: Callable[[BundleCard, torch.device], nn.Module] = load_unet
     if isinstance(network, MonaiUNet | FusionNetwork):
         load = load_fusion if isinstance(network, FusionNetwork) else load_monai_unet
-    weights = load(card, cpu).state_dict()
+    _copy(load(card, cpu), network, card)
+
+
+def start_velocity_from(network: nn.Module, card: BundleCard) -> None:
+    """Give an untrained velocity network the weights of a flow, or of a regression of the same network.
+
+    A regression by ``x - f(x, 1)`` is the velocity of the flow at t = 1.
+
+    Raises
+    ------
+    SettingsError
+        If the networks do not fit.
+    """
+    _copy(load_velocity(card, torch.device("cpu")), network, card)
+
+
+def _copy(source: nn.Module, network: nn.Module, card: BundleCard) -> None:
     try:
-        network.load_state_dict(weights)
+        network.load_state_dict(source.state_dict())
     except RuntimeError as error:
         raise SettingsError(f"recipe start: bundle {card.name} has another network: {error}") from error
 

@@ -1,0 +1,90 @@
+"""Seconds of contrast removal on a whole scan, against a plain loop over slices in float32."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from napari_vol2vol.bundles.library import find_bundle, required_bundles
+from napari_vol2vol.bundles.weights import load_velocity
+from napari_vol2vol.engine import Translation, translate
+from napari_vol2vol.phantoms.torso_ct import make_torso_pair
+from napari_vol2vol.sampling.flow import network_calls
+from napari_vol2vol.tasks.contrast_change import RANGE_HU
+from napari_vol2vol.volume import Volume
+
+#: Millimetres that the scan covers along its width and height.
+WIDTH_MM, HEIGHT_MM = 380.0, 400.0
+
+
+@dataclass(frozen=True)
+class ContrastTiming:
+    """Seconds of the whole run (reading, padding, HU and all) and of the plain loop, which calls alone."""
+
+    shape: tuple[int, int, int]
+    solver: str
+    steps: int
+    calls: int
+    seconds: float
+    plain_seconds_a_call: float
+
+    @property
+    def seconds_a_slice(self) -> float:
+        """Of the run, everything included."""
+        return self.seconds / self.shape[0]
+
+    @property
+    def seconds_a_call(self) -> float:
+        """Of the run, by slice and network call."""
+        return self.seconds_a_slice / self.calls
+
+    @property
+    def faster(self) -> float:
+        """How many times faster than the plain loop."""
+        return self.plain_seconds_a_call / self.seconds_a_call
+
+
+def bench_contrast(
+    size: int = 512, slices: int = 200, *, solver: str = "rk2", steps: int = 1, bundle: str | None = None,
+    plain_slices: int = 4,
+) -> ContrastTiming:  # fmt: skip
+    """Time `mfm` on a procedural scan of ``slices`` x ``size`` x ``size``.
+
+    The plain loop calls the same network for ``plain_slices`` slices, one at a time, in float32 and in
+    PyTorch's default memory layout.
+    """
+    scan = _scan(size, slices)
+    request = Translation("contrast-removal", "mfm", bundle=bundle, solver=solver, steps=steps)
+    begin = time.perf_counter()
+    for _ in translate(request, scan):
+        pass
+    seconds = time.perf_counter() - begin
+    plain = _plain_seconds(scan, bundle, plain_slices)
+    return ContrastTiming(scan.shape, solver, steps, network_calls(solver, steps), seconds, plain)
+
+
+def _scan(size: int, slices: int) -> Volume:
+    spacing = (HEIGHT_MM / slices, WIDTH_MM / size, WIDTH_MM / size)
+    few = min(slices, 8)  # anatomy repeats: it does not change the time
+    made = make_torso_pair(970001, (max(16, few), size, size), spacing).contrast[:few]
+    data = np.concatenate([made] * -(-slices // few))[:slices]
+    return Volume.from_array(data, spacing, modality="CT", units="HU", name="procedural scan")
+
+
+def _plain_seconds(scan: Volume, bundle: str | None, count: int) -> float:
+    card = find_bundle(bundle, "contrast-removal", "mfm")
+    network = load_velocity(next(iter(required_bundles(card).values()), card), torch.device("cpu"))
+    network = network.to(memory_format=torch.contiguous_format)
+    low, high = RANGE_HU
+    slices = np.clip(scan.data[:count], low, high)
+    images = torch.from_numpy(2 * (slices - low) / (high - low) - 1).float()[:, None, None].contiguous()
+    t = torch.ones(1)
+    with torch.inference_mode():
+        network(images[0], t)
+        begin = time.perf_counter()
+        for image in images:
+            network(image, t)
+    return (time.perf_counter() - begin) / count
