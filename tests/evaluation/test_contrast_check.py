@@ -19,7 +19,7 @@ SPACING = (3.0, 2.0, 2.0)
 def ct(vessel=350.0):
     """A body of muscle with fat, a lung, a bone and one large vessel, in air."""
     rng = np.random.default_rng(3)
-    z, y, x = np.mgrid[:24, :80, :80]
+    _, y, x = np.mgrid[:24, :80, :80]
     data = np.full((24, 80, 80), -1000.0)
     data[(y - 40) ** 2 + (x - 40) ** 2 < 36**2] = 50
     data[(y - 40) ** 2 + (x - 58) ** 2 < 8**2] = -100

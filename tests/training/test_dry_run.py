@@ -35,7 +35,8 @@ def test_the_dry_run_of_every_shipped_recipe_writes_a_bundle_that_the_engine_run
     fine = source.resampled_to(output_of(Translation(system="trilinear", samples=1), source))
     wanted = {n: replace(fine, modality=n) for n in inputs_of(card) if n != "base"}
     if card.task == "modality-translation":
-        source = wanted.pop(card.inputs[0])
+        zero_shot = replace(fine, modality="T2w")  # of a bundle without inputs any modality is the source
+        source = wanted.pop(card.inputs[0]) if card.inputs else zero_shot
     if card.task == "segmentation":  # no translation: the evaluation runs it
         labels = segment(load_segresnet(card, torch.device("cpu")), card.inputs, wanted)
         assert labels.shape == (16, 16, 16)

@@ -95,8 +95,6 @@ def regions_of(texts: list[str]) -> dict[str, tuple[int, ...]]:
 def _print(found: ContrastCheck) -> None:
     from napari_vol2vol.evaluation.contrast_check import PLANES
 
-    from napari_vol2vol.evaluation.contrast_check import PLANES
-
     out.print(f"{'region':12} {'voxels':>9} {'HU before':>10} {'after':>8} {'change':>8}   (medians)")
     for t in found.tissues:
         out.print(f"{t.region:12} {t.voxels:9d} {t.before:10.1f} {t.after:8.1f} {t.change:+8.1f}")
@@ -129,5 +127,5 @@ def bench(
     out.print(
         f"{slices} slices of {size} x {size}, {solver} x {steps}: {found.seconds:.1f} s, "
         f"{found.seconds_a_slice:.3f} s a slice, {found.seconds_a_call:.3f} s a slice and network call; "
-        f"slice by slice in float32 {found.plain_seconds_a_call:.3f} s a call: {found.faster:.1f} times faster"
+        f"slice by slice in float32 {found.plain_seconds_a_call:.3f} s: {found.faster:.1f} times faster"
     )

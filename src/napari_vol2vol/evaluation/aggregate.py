@@ -44,6 +44,8 @@ COLUMNS = (
     Column("mae_single", "MAE single ×1e3", ".2f", "low", "mae_std", 1e3),
     Column("mae_std", "MAE std ×1e3", ".2f", None, None, 1e3),
     Column("mae_mean", "MAE mean of N ×1e3", ".2f", "low", None, 1e3),
+    Column("mse_single", "MSE single ×1e3", ".2f", "low", None, 1e3),
+    Column("ssim_source", "SSIM to source", ".4f", "high"),
     Column("mae_hu", "MAE / HU", ".2f", "low"),
     Column("mae_hu_vessels", "in vessels", ".2f", "low"),
     Column("mae_hu_organs", "in organs", ".2f", "low"),

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.evaluation.phases import REGIONS, Mask, regions_of, scanned
+from napari_vol2vol.evaluation.scans import on_one_grid
 from napari_vol2vol.evaluation.slabs import slab_of
 from napari_vol2vol.evaluation.suite import Suite
 from napari_vol2vol.evaluation.suite_entries import Phantom, Triple, VolumeEntry
@@ -82,13 +83,14 @@ def load_cases(suite: Suite, find: Find) -> Iterator[Case]:
     SettingsError, VolumeError
         If a volume is not there, lacks a modality, or its modalities lie on different grids.
     """
-    names = tuple(v.name for v in suite.volumes if not v.files and v.phantom is None and v.torso is None)
+    names = tuple(v.name for v in suite.volumes if not v.files and not v.fetched and _unmade(v))
     if names and suite.inputs:
         raise SettingsError(
             f"suite {suite.name}: volume {names[0]}: found one modality, {suite.target}; the inputs "
             f"{', '.join(suite.inputs)} need files (modality: path) or a "
             f"{'torso' if suite.changes_contrast else 'phantom'}"
         )
+    names = tuple(dict.fromkeys([*names, *(name for v in suite.volumes for name in v.fetched.values())]))
     fetched = dict(zip(names, find(names) if names else (), strict=True))
     for entry in suite.volumes:
         volumes = _volumes(suite, entry, fetched)
@@ -98,6 +100,11 @@ def load_cases(suite: Suite, find: Find) -> Iterator[Case]:
         yield _case(suite, entry, volumes)
 
 
+def _unmade(entry: VolumeEntry) -> bool:
+    """Whether a volume is neither procedural head nor torso."""
+    return entry.phantom is None and entry.torso is None
+
+
 def _volumes(suite: Suite, entry: VolumeEntry, fetched: Mapping[str, Path]) -> dict[str, Volume]:
     """Return the whole volumes of an entry by modality; their source is dropped, so files stay float32."""
     where = f"suite {suite.name}: volume {entry.name}"
@@ -105,6 +112,10 @@ def _volumes(suite: Suite, entry: VolumeEntry, fetched: Mapping[str, Path]) -> d
         return _painted(entry.phantom, suite.modalities, where)
     if entry.torso is not None:
         return scanned(entry.torso, suite.target)
+    if entry.fetched:
+        _check_modalities(entry.fetched, suite.modalities, f"{where}: fetched")
+        found = {m: fetched[entry.fetched[m]] for m in suite.modalities}
+        return on_one_grid(found, suite.target, entry.spacing_mm)
     files = {m: suite.folder / path for m, path in entry.files.items()}
     files = files or {suite.target: fetched[entry.name]}
     _check_modalities(files, suite.modalities, f"{where}: files")

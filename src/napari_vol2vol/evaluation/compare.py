@@ -15,13 +15,15 @@ from napari_vol2vol.engine.run import run_length
 from napari_vol2vol.evaluation.cases import Case
 from napari_vol2vol.evaluation.peak_memory import peak_gib, reset_peak
 from napari_vol2vol.evaluation.phases import errors_in_hounsfield
-from napari_vol2vol.evaluation.rows import Ledger, Row, figures_of
+from napari_vol2vol.evaluation.rows import Ledger, Row, faithfulness_of, figures_of
 from napari_vol2vol.evaluation.suite import Suite
 from napari_vol2vol.evaluation.trials import Trial, trials_of
 from napari_vol2vol.io import read_volume
 
 Say = Callable[[str], None]
 ROWS = "rows.jsonl"
+#: The task whose source is another image of the result's grid.
+TRANSLATION = "modality-translation"
 
 
 def compare(
@@ -101,14 +103,11 @@ def _run(trial: Trial, digest: str, output: Path, say: Say) -> Row:
     peak = peak_gib(device)
     std = done.volumes.get("uncertainty")
     mean = case.scaled(done.volumes["mean"])
-    figures: dict[str, Any] = dict(
-        figures_of(
-            case.reference,
-            [case.scaled(read_volume(path)) for path in paths],
-            mean,
-            case.scaled(std, difference=True) if std else None,
-        )
-    )
+    samples = [case.scaled(read_volume(path)) for path in paths]
+    spread = case.scaled(std, difference=True) if std else None
+    figures: dict[str, Any] = dict(figures_of(case.reference, samples, mean, spread))
+    if trial.request.task == TRANSLATION:
+        figures |= faithfulness_of(case.reference, case.source, samples)
     if case.phases:
         figures |= errors_in_hounsfield(mean, case.reference, case.unit, case.regions)
     _keep_what_is_needed(paths)

@@ -22,6 +22,7 @@ from napari_vol2vol.metrics import (
     uncertainty_error_correlation,
 )
 from napari_vol2vol.metrics.calibration import LEVELS
+from napari_vol2vol.metrics.fidelity import PERCENTILE, mean_squared_error, ssim_map
 from napari_vol2vol.volume import Volume
 
 #: Every figure against the reference is in shares of this data range: the 99.5th percentile of the reference.
@@ -38,7 +39,9 @@ class Row:
     nats, ``ause`` without unit, ``seconds`` per sample and ``seconds_per_step`` without reading weights or
     writing files, ``peak_gib`` of this row where ``peak_is_own``, else of the process so far. ``digest`` is
     the sha256 of everything that decides the figures. ``mae_hu*`` are in HU, of the mean of the samples,
-    whole and in regions, where source and result are two phases of a CT.
+    whole and in regions, where source and result are two phases of a CT. ``mse_single`` (shares squared) and
+    ``ssim_source`` (SSIM of each sample to the source, whose own 99.5th percentile is 1) are of modality
+    translation, means over the samples.
     """
 
     digest: str
@@ -77,6 +80,8 @@ class Row:
     mae_hu: float | None = None
     mae_hu_vessels: float | None = None
     mae_hu_organs: float | None = None
+    mse_single: float | None = None
+    ssim_source: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values; an infinite PSNR is the text ``inf``."""
@@ -126,6 +131,14 @@ def figures_of(
         figures[f"{name}_mean"] = getattr(whole.fidelity, name)
     figures |= {"ms_ssim": whole.ms_ssim, "mutual_information": whole.mutual_information}
     return figures | _calibration(reference, mean, std, len(samples))
+
+
+def faithfulness_of(reference: Volume, source: Volume, samples: Sequence[Volume]) -> dict[str, float | None]:
+    """Return ``mse_single`` and ``ssim_source`` of samples in shares of the data range (MIDiffusion, 5.3)."""
+    scaled = source.with_data(source.data / np.float32(np.percentile(source.data, PERCENTILE)))
+    errors = [mean_squared_error(sample.data, reference.data) for sample in samples]
+    alike = [float(ssim_map(sample.data, scaled.data, DATA_RANGE).mean()) for sample in samples]
+    return {"mse_single": float(np.mean(errors)), "ssim_source": float(np.mean(alike))}
 
 
 def _calibration(
@@ -196,4 +209,4 @@ class Ledger:
         os.replace(partial, self.path)
 
 
-__all__ = ["DATA_RANGE", "Ledger", "Row", "figures_of"]
+__all__ = ["DATA_RANGE", "Ledger", "Row", "faithfulness_of", "figures_of"]

@@ -212,11 +212,9 @@ def _volume(values: object, where: str) -> VolumeEntry:
         nested["torso"] = _section(TorsoPhantom, nested["torso"], f"{where}: torso")
     if nested.get("slab") is not None:
         nested["slab"] = _section(Slab, nested["slab"], f"{where}: slab")
-    if "files" in nested:
-        nested["files"] = {
-            str(modality): str(path)
-            for modality, path in _mapping(nested["files"], f"{where}: files").items()
-        }
+    for key in ("files", "fetched"):
+        if key in nested:
+            nested[key] = {str(m): str(v) for m, v in _mapping(nested[key], f"{where}: {key}").items()}
     return _section(VolumeEntry, nested, where)
 
 

@@ -109,13 +109,16 @@ class Slab:
 class VolumeEntry:
     """One volume: ``files`` by modality, a ``phantom``, a ``torso``, or none: ``name`` is a fetched volume's.
 
-    Files of two phases of a CT may bring ``regions``: 1 in large arteries, 2 in organs, 0 elsewhere.
-    ``block`` is the edge in voxels of the central cube that counts, ``slab`` the slices of a reconstruction
-    (None: those of the suite).
+    ``fetched`` names the fetched volume of each modality of one patient; they are brought onto the grid of
+    the target, first to cubes of ``spacing_mm`` where that is given. Files of two phases of a CT may bring
+    ``regions``: 1 in large arteries, 2 in organs, 0 elsewhere. ``block`` is the edge in voxels of the central
+    cube that counts, ``slab`` the slices of a reconstruction (None: those of the suite).
     """
 
     name: str
     files: Mapping[str, str] = field(default_factory=dict)
+    fetched: Mapping[str, str] = field(default_factory=dict)
+    spacing_mm: float | None = None
     phantom: Phantom | None = None
     torso: TorsoPhantom | None = None
     block: int | None = None
@@ -125,7 +128,9 @@ class VolumeEntry:
         check_file_name("name", self.name)
         if self.block is not None:
             check_whole("block", self.block, 11)
-        given = {"files": self.files, "phantom": self.phantom, "torso": self.torso}
+        if self.spacing_mm is not None:
+            check_above_zero("spacing_mm", self.spacing_mm)
+        given = {"files": self.files, "fetched": self.fetched, "phantom": self.phantom, "torso": self.torso}
         if len(found := [name for name, value in given.items() if value]) > 1:
             raise SettingsError(f"{' and '.join(found)}: found {len(found)}, accepted is one of them")
 

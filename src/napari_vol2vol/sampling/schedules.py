@@ -48,7 +48,30 @@ def vp_cosine(t: Tensor) -> tuple[Tensor, Tensor]:
     return angle.cos().to(t.dtype), angle.sin().to(t.dtype)
 
 
-_SCHEDULES: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {"vp_linear": vp_linear, "vp_cosine": vp_cosine}
+def ve(t: Tensor, *, sigma_min: float = 0.02, sigma_max: float = 30.0) -> tuple[Tensor, Tensor]:
+    """Variance-exploding schedule: ``alpha = 1``, sigma geometric in t (Song et al. 2021, appendix C).
+
+    ``sigma_max`` is in units of the diffused variable, which has unit variance.
+    """
+    sigma = sigma_min * (sigma_max / sigma_min) ** t.double().clamp(0, 1)
+    return torch.ones_like(t), sigma.to(t.dtype)
+
+
+def variance_preserving(alpha: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return (alpha', sigma', r): ``x_t / r`` has the coefficients of a variance-preserving process.
+
+    ``r = sqrt(alpha^2 + sigma^2)``: what a network is shown of x_t, and what its prediction refers to, so
+    that both have unit variance at every time (the preconditioning of Karras et al. 2022).
+    """
+    norm = (alpha.square() + sigma.square()).sqrt()
+    return alpha / norm, sigma / norm, norm
+
+
+_SCHEDULES: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
+    "vp_linear": vp_linear,
+    "vp_cosine": vp_cosine,
+    "ve": ve,
+}
 
 
 def make_schedule(name: str, parameters: Mapping[str, float] | None = None) -> Schedule:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.options import Option
 from napari_vol2vol.systems import reconstruction_options as recon
+from napari_vol2vol.systems import zero_shot_options as zero_shot
 
 if TYPE_CHECKING:
     from napari_vol2vol.bundles.card import BundleCard
@@ -20,8 +21,12 @@ BRIDGE_SOLVERS = ("i2sb-posterior", "i2sb-ode")
 FLOW_SOLVERS = ("rk2", "euler", "midpoint", "rk3", "rk4", "adams")
 #: ``dds-ddim`` has its noise from the estimate before the correction by the measurement.
 RECONSTRUCTION_SOLVERS = ("dds-ddim", "ddim")
+#: Those of a variance-exploding process; the others serve it too.
+VE_SOLVERS = ("euler-maruyama", "predictor-corrector")
 #: What a request may name; ``auto`` is the first solver of its system.
-SOLVERS = ("auto", *DIFFUSION_SOLVERS, *BRIDGE_SOLVERS, *FLOW_SOLVERS, RECONSTRUCTION_SOLVERS[0])
+SOLVERS = (
+    "auto", *DIFFUSION_SOLVERS, *BRIDGE_SOLVERS, *FLOW_SOLVERS, RECONSTRUCTION_SOLVERS[0], *VE_SOLVERS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,14 @@ def _adapted(
     return replace(fixed, twin=twin, rounds=rounds)
 
 
+def _zero_shot(name: str, title: str, description: str, options: tuple[Option, ...]) -> SystemInfo:
+    """Return a system whose model knows the target alone, whatever the source is."""
+    return SystemInfo(
+        name, title, name.replace("-", "_"), f"zero-shot: {description}", default_steps=30,
+        solvers=(*VE_SOLVERS, *DIFFUSION_SOLVERS), options=options,
+    )  # fmt: skip
+
+
 _ALL = (
     SystemInfo("score-fusion", "Score-Fusion", "score_fusion", "a 3D network fuses two plane models (TPDM)"),
     SystemInfo(
@@ -116,6 +129,12 @@ _ALL = (
         "i2sb", "I2SB", "i2sb", "a Schroedinger bridge from the source, plane models averaged at every step",
         solvers=BRIDGE_SOLVERS, seedless=("i2sb-ode",),
     ),
+    _zero_shot("midiffusion", "MIDiffusion", "the model has never seen this modality, mutual information "
+               "guides it", zero_shot.MIDIFFUSION),
+    _zero_shot("sdedit-planes", "SDEdit of planes", "the model has never seen this modality, the source with "
+               "noise is where it starts; three planes", zero_shot.SDEDIT),
+    _zero_shot("sdedit", "SDEdit", "the model has never seen this modality, the source with noise is where "
+               "it starts; one plane", zero_shot.SDEDIT),
     SystemInfo(
         "mfm", "Medical Flow Matching", "mfm", "a flow from one phase of CT to the other, axial slices",
         default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS,
@@ -138,6 +157,7 @@ _ALL = (
     ),
     SystemInfo("unet", "U-Net regression", "regression", "2D, one call a plane: the mean", True, False, 1),
     SystemInfo("pix2pix", "Pix2pix", "regression", "2D, one call a plane: a conditional GAN", True, False, 1),
+    SystemInfo("cyclegan", "CycleGAN", "regression", "2D, one call a plane: few-shot", True, False, 1),
     SystemInfo("pix2pix-3d", "Pix2pix 3D", "regression", "one 3D call: a conditional GAN", True, False, 1),
     SystemInfo(
         "unet-3d", "3D U-Net regression", "unet_3d", "one network call: the mean, no samples", True, False, 1

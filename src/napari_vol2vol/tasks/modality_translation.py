@@ -23,6 +23,18 @@ Factor = tuple[int, int, int]
 TOP = 1000.0
 
 
+#: Systems whose model knows the target alone: any source will do.
+ZERO_SHOT = ("midiffusion", "sdedit-planes", "sdedit")
+
+
+def paired_inputs() -> tuple[str, ...]:
+    """Return the source modalities of the installed bundles that were trained on pairs."""
+    from napari_vol2vol.bundles.library import list_bundles
+
+    cards = list_bundles(ModalityTranslation.name)
+    return tuple(dict.fromkeys(name for card in cards for name in card.inputs))
+
+
 class ModalityTranslation:
     """The result lies on the grid of the source, in units where 1000 is the 99.5th percentile of a head."""
 
@@ -37,7 +49,7 @@ class ModalityTranslation:
     systems: tuple[str, ...] = (
         "tosm", "tpdm", "score-fusion", "score-fusion-tosm", "score-fusion-madm", "score-fusion-small",
         "diff-ensembler", "madm", "palette", "palette-2.5d", "palette-3d", "i2sb", "unet", "unet-3d",
-        "pix2pix", "pix2pix-3d", "identity",
+        "pix2pix", "pix2pix-3d", "cyclegan", *ZERO_SHOT, "identity",
     )  # fmt: skip
 
     def degrade(self, volume: Volume, factor: Factor = (1, 1, 1), /) -> Volume:
@@ -98,8 +110,13 @@ class ModalityTranslation:
         return replace(source.with_data(data, name=name, units="a.u."), modality=target or None)
 
     def remarks(self, source: Volume) -> list[str]:
-        """Return nothing: what is odd, the card of the bundle says."""
-        return []
+        """Return a sentence where no installed bundle was trained on pairs with the source's modality."""
+        if source.modality is None or not (known := paired_inputs()) or source.modality in known:
+            return []
+        return [
+            f"no installed bundle was trained on pairs with {source.modality} (but with {', '.join(known)}); "
+            f"{', '.join(ZERO_SHOT)} are zero-shot: their model has never seen this modality"
+        ]
 
     def load(self, path: Path, how: None = None, /) -> Volume:
         """Refuse: the task starts from volumes; see `conditions.refuse_raw`."""

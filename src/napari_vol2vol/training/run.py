@@ -24,9 +24,13 @@ from napari_vol2vol.training.baseline_stages import BASELINES, make_baseline
 from napari_vol2vol.training.contrast import FUSION as FLOW_FUSION
 from napari_vol2vol.training.contrast import STAGES as CONTRAST
 from napari_vol2vol.training.contrast import train_contrast
+from napari_vol2vol.training.cycle_gan import STAGE as CYCLE_GAN
+from napari_vol2vol.training.cycle_gan import train_cycle_gan
 from napari_vol2vol.training.ensembles import STAGE as ENSEMBLE
 from napari_vol2vol.training.ensembles import write_ensemble
 from napari_vol2vol.training.export import export_bundle
+from napari_vol2vol.training.guided_score import STAGE as GUIDED_SCORE
+from napari_vol2vol.training.guided_score import train_guided_score
 from napari_vol2vol.training.pool import VolumePool
 from napari_vol2vol.training.prior import STAGE as PRIOR
 from napari_vol2vol.training.prior import train_prior
@@ -95,13 +99,19 @@ def train(
     if recipe.stage == SEGMENTATION:
         return train_segmentation(recipe, folder, say=say, cancel=cancel)
     if recipe.stage in CONTRAST:
-        return train_contrast(recipe, folder, _required_cards(recipe, folder), say=say, cancel=cancel)
+        start = _card_of(recipe.start, recipe, folder) if recipe.start else None
+        required = _required_cards(recipe, folder)
+        return train_contrast(recipe, folder, required, start=start, say=say, cancel=cancel)
     if recipe.stage == PRIOR:
         return train_prior(recipe, folder, say=say, cancel=cancel)
+    if recipe.stage == CYCLE_GAN:
+        return train_cycle_gan(recipe, folder, say=say, cancel=cancel)
     if recipe.stage == ENSEMBLE:
         return write_ensemble(recipe, folder, _required_cards(recipe, folder), say)
     data = volumes or volumes_folder()
     real = [load_training_volume(path) for path in find_volumes(recipe.train, data)]
+    if recipe.stage == GUIDED_SCORE:
+        return train_guided_score(recipe, folder, real, say=say, cancel=cancel)
     held_out = [load_training_volume(path) for path in find_volumes(recipe.validate, data)]
     required = _required_cards(recipe, folder)
     ensemble = _as_card(recipe, folder, required)
@@ -110,7 +120,7 @@ def train(
     pool = VolumePool(
         real, recipe.factor, recipe.pool, recipe.seed, target=recipe.target, inputs=recipe.inputs
     )
-    start = _card_of(recipe.start, recipe, folder) if recipe.start else None
+    start = None if recipe.start is None else _card_of(recipe.start, recipe, folder)
     diffused = _diffused(recipe, pool, branches, start)
     network, loss, scales = _stage(recipe, Draw(pool, recipe, diffused), branches)
     if start is not None:
