@@ -121,23 +121,3 @@ def record_of(job: Job, **more: Any) -> dict[str, Any]:
         seed=request.seed,
         **more,
     )  # fmt: skip
-
-
-class TrajectoryRecorder:
-    """Optional float16 recording of x̂0 at every step, up to a cap in MiB; needs a run folder."""
-
-    def __init__(self, cap_mib: int, folder: RunFolder | None) -> None:
-        if cap_mib and folder is None:
-            raise RunError("record_trajectory_mib: recording the trajectory needs a run folder")
-        self._left = cap_mib * 2**20
-        self._folder = folder
-
-    def add(self, sample: int, step: int, x0_hat: FloatArray) -> None:
-        """Write one step, unless the cap is reached."""
-        needed = x0_hat.size * 2
-        if self._folder is None or needed > self._left:
-            return
-        self._left -= needed
-        target = self._folder.path / "trajectory"
-        target.mkdir(exist_ok=True)
-        np.save(target / f"sample-{sample:02d}-step-{step:03d}.npy", x0_hat.astype(np.float16))

@@ -26,7 +26,10 @@ class Translation:
     of systems that can run on one, ``weights`` are the shares of the branches of an average (None: equal),
     ``factor`` the block (kz, ky, kx) of systems without a bundle. ``slice_batch`` is the number of slices per
     2D network call (None: chosen from the memory). ``record_trajectory_mib`` is the cap in MiB of a float16
-    recording of x̂0 at every step (0: none). ``options`` are settings of the system alone
+    recording of x̂0 at every step (0: none); ``record_state`` keeps x_t and the predicted noise beside it.
+    ``resume`` is a run folder recorded so: sampling goes on from its ``resume_step`` of ``resume_sample``
+    with ``steps`` further steps, under whatever else this request says.
+    ``options`` are settings of the system alone
     (`SystemInfo.options`), the others staying at their defaults.
 
     Raises
@@ -52,6 +55,10 @@ class Translation:
     factor: tuple[int, int, int] | None = None
     slice_batch: int | None = None
     record_trajectory_mib: int = 0
+    record_state: bool = False
+    resume: str | None = None
+    resume_sample: int = 1
+    resume_step: int = 1
     options: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -73,6 +80,8 @@ class Translation:
             raise SettingsError(
                 f"record_trajectory_mib: found {self.record_trajectory_mib}, accepted is 0 or more"
             )
+        if self.resume is not None and self.samples != 1:
+            raise SettingsError(f"samples: found {self.samples}, accepted is 1 where a run is resumed")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values."""

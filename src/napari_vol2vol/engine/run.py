@@ -135,6 +135,11 @@ def resolve(request: Translation, source: Volume, conditions: Mapping[str, Volum
         )
     system.solver(request.solver)
     options = resolve_options(system.options, request.options, f"system {system.name}")
+    if request.resume is not None and ("start" in options or not system.stochastic):
+        raise SettingsError(
+            f"resume: found system {system.name}, which starts from an estimate of its own; accepted are "
+            "systems that start from noise"
+        )
     card = None
     if system.needs_bundle:
         given = [v.modality for v in (source, *conditions.values()) if v.modality]

@@ -29,14 +29,15 @@ from napari_vol2vol.engine.events import (
 )
 from napari_vol2vol.engine.memory import is_out_of_memory, step_down
 from napari_vol2vol.engine.pace import Pace
-from napari_vol2vol.engine.records import RunFolder, TrajectoryRecorder, record_of
+from napari_vol2vol.engine.records import RunFolder, record_of
 from napari_vol2vol.engine.results import Results
 from napari_vol2vol.engine.stream import Emitter
+from napari_vol2vol.engine.trajectory import StepFacts, TrajectoryRecorder, state_to_resume
 from napari_vol2vol.errors import OutOfMemoryError
 from napari_vol2vol.sampling.measurement import Measurement
 from napari_vol2vol.sampling.noise_bank import NoiseBank
 from napari_vol2vol.sampling.samplers import Step
-from napari_vol2vol.sampling.schedules import timesteps
+from napari_vol2vol.sampling.schedules import Schedule, timesteps
 from napari_vol2vol.systems.assembly import Assembly, Context
 from napari_vol2vol.systems.registry import get_system
 from napari_vol2vol.tasks.registry import Task
@@ -81,10 +82,16 @@ class SamplingRun:
         self.plan = job.plan
         self.results = Results(job, task, reference)
         self.folder = RunFolder(folder, job) if folder is not None else None
-        self.trajectory = TrajectoryRecorder(job.request.record_trajectory_mib, self.folder)
+        self.trajectory = TrajectoryRecorder(
+            job.request.record_trajectory_mib,
+            self.folder and self.folder.path,
+            state=job.request.record_state,
+        )
         self.taps: dict[str, Tensor] = {}
         self.cancelled = False
         self._sample = self._step = 0
+        self._moment: tuple[float, float | None, float | None] = (0.0, None, None)
+        self._state: tuple[Tensor, Tensor] | None = None
         self._last_tick = time.monotonic()
         twin = 0 if job.twin is None else job.request.steps
         self.pace = Pace(steps * samples + twin)
@@ -180,21 +187,38 @@ class SamplingRun:
             with closing(self._steps(assembly, m, sample)) as steps:
                 for i, step in enumerate(steps, start=1):
                     self._tap("x_t", step.x_t)
+                    self._look_at(step, assembly.schedule)
                     x = assembly.decode(step.x0_hat)
                     del step  # volumes that nobody holds while the next step is made
                     self._step_done(i, x, m)
                     del x
 
+    def _look_at(self, step: Step, schedule: Schedule) -> None:
+        """Remember what the recording wants to know of the step under way."""
+        alpha, sigma = (float(v) for v in schedule(torch.tensor(step.t, dtype=torch.float64)))
+        self._moment, self._state = (step.t, alpha, sigma), None
+        if self.trajectory.wants_state and not self._what:
+            noise = (step.x_t - alpha * step.x0_hat) / max(sigma, 1e-12)
+            self._state = step.x_t, noise
+
     def _steps(self, assembly: Assembly, m: Measurement, sample: int) -> Generator[Step, None, None]:
-        """Start the sampler; noise is keyed by seed, sample and step."""
-        bank, shape = NoiseBank(self.job.request.seed, sample - 1), tuple(m.plain.shape)
-        device, start = m.plain.device, assembly.start
+        """Start the sampler, or resume it; noise is keyed by seed, sample and step."""
+        request, shape, device = self.job.request, tuple(m.plain.shape), m.plain.device
+        before, t = 0, 1.0
+        if request.resume is not None:
+            sample, before = request.resume_sample, request.resume_step - 1
+        bank = NoiseBank(request.seed, sample - 1)
+        if request.resume is not None:
+            x_t, t = state_to_resume(request.resume, request.resume_sample, request.resume_step, shape)
+            start = torch.from_numpy(x_t).to(device)
+        else:
+            start = bank.draw(0, shape, device) if assembly.start is None else assembly.start
         steps = assembly.samplers[self.job.solver](
             assembly.denoiser,
-            bank.draw(0, shape, device) if start is None else start,
-            timesteps(self.job.request.steps),
+            start,
+            timesteps(request.steps, t),
             assembly.schedule,
-            lambda i: bank.draw(i, shape, device),
+            lambda i: bank.draw(i + before, shape, device),
             eta=self.job.eta,
         )
         return cast("Generator[Step, None, None]", steps)
@@ -220,8 +244,11 @@ class SamplingRun:
             results.fixed, results.fixed_residual = array, residual
         else:
             results.newest, results.residual = array, residual
-            self.trajectory.add(self._sample, step, array)
         psnr = results.psnr(array)
+        if not self._what:
+            facts = StepFacts(self._sample, step, *self._moment, residual=residual, psnr=psnr)
+            self.trajectory.add(facts, array, self._state)
+            self._state = None
         self._show(step, array, measurement)
         fraction, left = self.pace.fraction()
         self.emit(Progress(self._sample, step, fraction, left, residual, psnr, self._what))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from napari_vol2vol.bundles.library import find_bundle, required_bundles
 from napari_vol2vol.bundles.weights import load_velocity
@@ -76,8 +77,9 @@ def _scan(size: int, slices: int) -> Volume:
 
 def _plain_seconds(scan: Volume, bundle: str | None, count: int) -> float:
     card = find_bundle(bundle, "contrast-removal", "mfm")
-    network = load_velocity(next(iter(required_bundles(card).values()), card), torch.device("cpu"))
-    network = network.to(memory_format=torch.contiguous_format)
+    network: nn.Module = load_velocity(
+        next(iter(required_bundles(card).values()), card), torch.device("cpu")
+    ).to(torch.float32, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     low, high = RANGE_HU
     slices = np.clip(scan.data[:count], low, high)
     images = torch.from_numpy(2 * (slices - low) / (high - low) - 1).float()[:, None, None].contiguous()
