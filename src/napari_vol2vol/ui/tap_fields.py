@@ -17,6 +17,9 @@ WORDS = {
     "axial": "x̂0 of the axial model alone",
     "coronal": "x̂0 of the coronal model alone",
     "sagittal": "x̂0 of the sagittal model alone",
+    "LMI axial": "LMI: how much the source says of x_t, axial slices",
+    "LMI coronal": "LMI: how much the source says of x_t, coronal slices",
+    "LMI sagittal": "LMI: how much the source says of x_t, sagittal slices",
 }
 #: Shown as layers of their own anyway.
 OWN_LAYERS = ("fixed prior",)
