@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_vol2vol.errors import SettingsError
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -111,3 +113,32 @@ class ResBlock(nn.Module):
             h = layer(F.silu(norm(h), inplace=in_place))
         skip = self.skip(x)
         return h.add_(skip) if in_place and h.dtype == skip.dtype else h + skip  # type: ignore[no-any-return]
+
+
+class SelfAttention(nn.Module):
+    """Attention over all positions, with group normalisation in front; zero at the start, so the identity.
+
+    Queries, keys and values are convolutions of ``kernel`` (1: as in ADM, Dhariwal and Nichol 2021).
+
+    Raises
+    ------
+    SettingsError
+        If the heads do not divide the channels.
+    """
+
+    def __init__(self, dims: int, channels: int, heads: int, kernel: int = 1) -> None:
+        super().__init__()
+        if channels % heads:
+            raise SettingsError(f"heads: found {heads}, accepted are divisors of {channels} channels")
+        self.heads = heads
+        self.norm = nn.GroupNorm(groups(channels), channels)
+        self.qkv = conv(dims, channels, 3 * channels, kernel)
+        self.out = zeroed(conv(dims, channels, channels, kernel))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor of shape `(N, C, *S)`."""
+        n, c, *size = x.shape
+        qkv = self.qkv(self.norm(x)).reshape(n, 3, self.heads, c // self.heads, -1)
+        q, k, v = (part.transpose(-1, -2) for part in qkv.unbind(1))
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        return x + self.out(mixed.transpose(-1, -2).reshape(n, c, *size))  # type: ignore[no-any-return]

@@ -42,9 +42,9 @@ def plane_unet(preset: str, conditions: int = 1, consecutive: int = 1) -> UNetCo
 def prior_network(preset: str, channels: int = 1) -> UNetConfig:
     """Return the unconditional 2D network of a preset for real (1 channel) or complex (2) images.
 
-    ``paper`` has the widths of the ADM that SCD and DDIP adapt (256 channels times 1, 1, 2, 2, 4, 4, one
-    residual block a level), without its attention at 16 x 16; ``paper-small`` a quarter of them. The compact
-    ones are those of `plane_unet`.
+    ``paper`` is the ADM that SCD and DDIP adapt: 256 channels times 1, 1, 2, 2, 4, 4, one residual block a
+    level, attention at 16 x 16 (of 256 x 256) and in the middle; ``paper-small`` has a quarter of the
+    channels. The compact ones are those of `plane_unet`.
 
     Raises
     ------
@@ -55,10 +55,13 @@ def prior_network(preset: str, channels: int = 1) -> UNetConfig:
         raise SettingsError(f"channels: found {channels}, accepted are 1 (real) and 2 (complex)")
     if preset == "paper":
         return UNetConfig(
-            2, channels, channels, (256, 256, 512, 512, 1024, 1024), (1,) * 6, (2,) * 6, embedding=1024
-        )
+            2, channels, channels, (256, 256, 512, 512, 1024, 1024), (1,) * 6, (2,) * 6, embedding=1024,
+            attention=(4,),
+        )  # fmt: skip
     if preset == "paper-small":
-        return UNetConfig(2, channels, channels, (64, 64, 128, 128, 256, 256), (1,) * 6, (2,) * 6)
+        return UNetConfig(
+            2, channels, channels, (64, 64, 128, 128, 256, 256), (1,) * 6, (2,) * 6, attention=(4,)
+        )
     if preset not in ("compact", "compact-slim"):
         raise SettingsError(
             f"prior preset: found {preset!r}, accepted are paper, paper-small, compact, compact-slim"

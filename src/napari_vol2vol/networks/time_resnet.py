@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.blocks import (
+    SelfAttention,
     TimeEmbedding,
     conv,
     depth_to_space,
@@ -76,29 +77,14 @@ class TimeBlock(nn.Module):
         return self.skip(x) + self.conv2(h)  # type: ignore[no-any-return]
 
 
-class SelfConvolutionAttention(nn.Module):
-    """Attention over all positions whose queries, keys and values are convolutions (figure 5).
+class SelfConvolutionAttention(SelfAttention):
+    """Attention whose queries, keys and values are 3 x 3 convolutions (figure 5).
 
-    Group normalisation stands in front, as the paper adds for stability; the output convolution is zero at
-    the start, so the block starts as the identity.
+    Group normalisation stands in front, as the paper adds for stability.
     """
 
     def __init__(self, dims: int, channels: int, heads: int) -> None:
-        super().__init__()
-        if channels % heads:
-            raise SettingsError(f"heads: found {heads}, accepted are divisors of {channels} channels")
-        self.heads = heads
-        self.norm = nn.GroupNorm(groups(channels), channels)
-        self.qkv = conv(dims, channels, 3 * channels)
-        self.out = zeroed(conv(dims, channels, channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return a tensor of shape `(N, C, *S)`."""
-        n, c, *size = x.shape
-        qkv = self.qkv(self.norm(x)).reshape(n, 3, self.heads, c // self.heads, -1)
-        q, k, v = (part.transpose(-1, -2) for part in qkv.unbind(1))
-        mixed = F.scaled_dot_product_attention(q, k, v)
-        return x + self.out(mixed.transpose(-1, -2).reshape(n, c, *size))  # type: ignore[no-any-return]
+        super().__init__(dims, channels, heads, kernel=3)
 
 
 class TimeResNet(nn.Module):

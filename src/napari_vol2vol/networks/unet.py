@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.blocks import (
     ResBlock,
+    SelfAttention,
     TimeEmbedding,
     conv,
     depth_to_space,
@@ -27,7 +28,8 @@ class UNetConfig:
 
     ``stem`` is the space-to-depth factor in front of the first convolution; ``encoder_blocks`` and
     ``decoder_blocks`` count residual blocks per level; ``labels`` is the number of plane labels (0:
-    unconditional).
+    unconditional). ``attention`` names the levels (0: the finest) whose blocks are followed by attention, as
+    is the middle where there is any; its heads have ``head_channels`` each.
     """
 
     dims: int
@@ -44,6 +46,8 @@ class UNetConfig:
     inject_channels: tuple[int, ...] = ()
     checkpoint: bool = False
     alignment: str = "mlp"
+    attention: tuple[int, ...] = ()
+    head_channels: int = 64
 
     @property
     def multiple(self) -> int:
@@ -111,6 +115,11 @@ class UNet(nn.Module):
             if level > 0:
                 self.up.append(conv(d, out, c[level - 1]))
                 width = c[level - 1]
+        places = {f"{side}{level}": c[level] for side in ("encoder", "decoder") for level in config.attention}
+        places |= {"middle": c[-1]} if config.attention else {}
+        self.attention = nn.ModuleDict(
+            {place: SelfAttention(d, n, max(1, n // config.head_channels)) for place, n in places.items()}
+        )
         self.norm = nn.GroupNorm(groups(c[0]), c[0])
         self.out = zeroed(conv(d, c[0], config.out_channels * cells))
 
@@ -130,18 +139,22 @@ class UNet(nn.Module):
         h = self.stem(space_to_depth(x, self.config.stem))
         features: list[Tensor] = []
         for level, blocks in enumerate(self.encoder):
-            h = self._run(blocks, h, embedding)
+            h = self._attend(f"encoder{level}", self._run(blocks, h, embedding))
             if level < len(self.inject):
                 h = h + self.inject[level](injected[level])
             features.append(h)
             if level < len(self.down):
                 h = self.down[level](h)
-        h = self._run(self.middle, h, embedding)
+        h = self._attend("middle", self._run(self.middle, h, embedding))
         for i, blocks in enumerate(self.decoder):
             h = self._run(blocks, torch.cat([h, features[-1 - i]], dim=1), embedding)
+            h = self._attend(f"decoder{len(features) - 1 - i}", h)
             if i < len(self.up):
                 h = self.up[i](F.interpolate(h, scale_factor=2, mode="nearest"))
         return depth_to_space(self.out(F.silu(self.norm(h))), self.config.stem), features
+
+    def _attend(self, place: str, h: Tensor) -> Tensor:
+        return self.attention[place](h) if place in self.attention else h
 
     def _run(self, blocks: nn.Module, h: Tensor, embedding: Tensor) -> Tensor:
         for block in blocks.children():
