@@ -88,6 +88,18 @@ def test_complex_images_have_one_system():
     assert (operator(x) - y).norm() < 0.2 * y.norm()
 
 
+def test_a_pull_towards_the_start_is_that_of_ridge_regression():
+    torch.manual_seed(3)
+    start, y = (
+        torch.randn(3, 8, 8).double(),
+        torch.randn(3, 10, BEAM(torch.zeros(1, 8, 8)).shape[-1]).double(),
+    )
+    b = BEAM.adjoint(y)
+    x, _ = AdmmTV(0.0, 1e-9, (-3,), steps=2, cg_steps=80).solve(BEAM, b, start, pull=0.3)
+    gradient = BEAM.adjoint(BEAM(x) - y) + 0.3 * (x - start)
+    assert float(gradient.abs().max()) < 1e-6
+
+
 def test_a_negative_weight_is_refused():
     with pytest.raises(SettingsError, match=r"weight, penalty: found -1, 0"):
         AdmmTV(-1, 0)

@@ -243,6 +243,13 @@ def test_gamma_comes_from_the_noise_where_it_is_known_else_from_the_authors(scan
     assert late(0.01) > 10 * late(0.5)  # the less noise is left in x_t, the less y may change
 
 
+def test_mbir_is_pulled_to_the_prior_for_mri_alone(scan, kspace):
+    assert problem(scan, "diffusion-mbir")[0].mbir().gamma == 0.0
+    p, _ = problem(kspace, "diffusion-mbir", MRI)
+    assert p.mbir().gamma(1.0) == pytest.approx(p.sigma**2, rel=1e-2)
+    assert problem(kspace, "diffusion-mbir", MRI, gamma=2.0)[0].mbir().gamma == 2.0
+
+
 def test_total_variation_is_weighed_in_model_space(scan, kspace):
     solver = problem(scan, "diffusion-mbir", tv_weight=0.06)[0].mbir().solver
     assert (solver.weight, solver.penalty) == pytest.approx((0.2, 6.0))

@@ -45,7 +45,12 @@ class AdmmTV:
             )
 
     def solve(
-        self, operator: Operator, b: Tensor, x: Tensor, multiplier: Tensor | None = None
+        self,
+        operator: Operator,
+        b: Tensor,
+        x: Tensor,
+        multiplier: Tensor | None = None,
+        pull: float = 0.0,
     ) -> tuple[Tensor, Tensor]:
         """Return the image after ``steps`` iterations from ``x``, and the multiplier it ended with.
 
@@ -59,18 +64,23 @@ class AdmmTV:
         x : Tensor, shape (..., D, H, W)
         multiplier : Tensor, shape (len(axes), ..., D, H, W), optional
             Scaled; of an earlier call, for a warm start. Zero at first.
+        pull : float
+            gamma of a further term ``gamma/2 |x - x_start|^2``, x_start the ``x`` given.
         """
+        given = x
         data, axes = normal_map(operator), self.axes
         spanned = tuple(range(-min(x.ndim, 4), 0))
         change = differences(x, axes)
         u = torch.zeros_like(change) if multiplier is None else multiplier
 
         def matrix(v: Tensor) -> Tensor:
-            return data(v) + self.penalty * differences_adjoint(differences(v, axes), axes)
+            v_data = data(v) + pull * v if pull else data(v)
+            return v_data + self.penalty * differences_adjoint(differences(v, axes), axes)
 
         for _ in range(self.steps):
             split = shrink(change + u, self.weight / self.penalty)
             right = b + self.penalty * differences_adjoint(split - u, axes)
+            right = right + pull * given if pull else right
             x = conjugate_gradient(
                 matrix, right, x, steps=self.cg_steps, tolerance=self.cg_tolerance, axes=spanned
             )

@@ -113,13 +113,15 @@ class TotalVariationAlongZ:
 
     The multiplier is carried from one sampling step to the next and forgotten where t rises, which is where
     another sample begins. The ends along z are replicated. ``loss_steps`` are the iterations inside the
-    loss of an adaptation, where it is not those of the solver (the authors' code has 1).
+    loss of an adaptation, where it is not those of the solver (the authors' code has 1). ``gamma`` adds the
+    term of `Proximal`, which the paper has not: without it noise is fitted that the prior would not make.
     """
 
     operator: ImagingOperator
     y: Tensor
     solver: AdmmTV
     loss_steps: int | None = None
+    gamma: OfTime = 0.0
     multiplier: Tensor | None = field(default=None, repr=False)
     last_t: float = field(default=float("inf"), repr=False)
 
@@ -133,7 +135,8 @@ class TotalVariationAlongZ:
         """Return the image after the solver's iterations, and remember the multiplier."""
         if t >= self.last_t:
             self.multiplier = None
-        x, multiplier = self.solver.solve(self.operator, self.back_projected, x0_hat, self.multiplier)
+        pull = self.gamma(t) if callable(self.gamma) else self.gamma
+        x, multiplier = self.solver.solve(self.operator, self.back_projected, x0_hat, self.multiplier, pull)
         self.multiplier, self.last_t = multiplier.detach(), t
         return x
 

@@ -20,7 +20,12 @@ from napari_vol2vol.physics.imaging_operator import ImagingOperator
 from napari_vol2vol.physics.projector import Projector
 from napari_vol2vol.sampling.adaptation import AdaptationSettings, adapting
 from napari_vol2vol.sampling.branches import Diffused
-from napari_vol2vol.sampling.corrections import Proximal, TotalVariationAlongZ, white_posterior_gamma
+from napari_vol2vol.sampling.corrections import (
+    OfTime,
+    Proximal,
+    TotalVariationAlongZ,
+    white_posterior_gamma,
+)
 from napari_vol2vol.sampling.dds_ddim import dds_ddim
 from napari_vol2vol.sampling.latent import make_latent
 from napari_vol2vol.sampling.low_rank import LowRankWeights
@@ -46,7 +51,7 @@ class TotalVariation:
 
 #: Tuned on eight slices of one volume of each (`torso-arterial`, `colin27`): in 3D, and along z alone.
 TV_3D = TotalVariation(1e-4, 6e-3, 150.0, 17.0)
-TV_ALONG_Z = TotalVariation(3e-4, 3e-3, 100.0, 100.0)
+TV_ALONG_Z = TotalVariation(3e-4, 6e-3, 100.0, 50.0)
 
 
 class Padded(nn.Module):
@@ -104,7 +109,11 @@ class Problem:
         o = self.options
         weight, penalty = total_variation_of(self.context, TV_ALONG_Z)
         solver = AdmmTV(weight / self.diffused.scale, penalty, (-3,), o["admm_steps"], o["cg_steps"])
-        return TotalVariationAlongZ(self.operator, self.y, solver, loss_steps)
+        gamma: OfTime | None = o["gamma"]
+        if gamma is None:  # for CT the few steps of CG hold noise back enough, and a pull costs 1 dB
+            is_mri = not isinstance(self.operator, Projector) and self.sigma
+            gamma = white_posterior_gamma(self.diffused.schedule, self.sigma) if is_mri else 0.0  # type: ignore[arg-type]
+        return TotalVariationAlongZ(self.operator, self.y, solver, loss_steps, gamma)
 
     def adaptation(self, iterations: int | None = None) -> AdaptationSettings:
         """Return the settings of the optimiser; ``iterations`` in place of those asked for."""

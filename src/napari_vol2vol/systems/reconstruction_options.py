@@ -20,8 +20,12 @@ _CG_STEPS = Option(
 )
 _GAMMA = Option(
     "gamma", None,
-    "pull towards the prior against the measurement; auto: from the noise, where unknown 0 for CT, 0.2 for MRI",
+    "pull towards the prior against the measurement; auto: from the noise (unknown: 0 for CT, 0.2 for MRI)",
     0, 100, optional=True, kind=float, label="γ",
+)  # fmt: skip
+_MBIR_GAMMA = Option(
+    "gamma", None, "further pull towards the prior; auto: none for CT, from the noise for MRI", 0, 100,
+    optional=True, kind=float, label="γ",
 )  # fmt: skip
 _TV_WEIGHT = Option(
     "tv_weight", None, "of the total variation, for an image from 0 to 1; auto: tuned for CT or MRI", 0, 10,
@@ -92,7 +96,7 @@ DPS = (
     Option("prior_variance", 1.0, "variance of the prior that sets the size of a step", 0, 100),
 )
 DDS = (*START, _CG_STEPS, _GAMMA)
-MBIR = (*START, _TV_WEIGHT, _TV_PENALTY, _ADMM_STEPS, _MBIR_CG_STEPS)
+MBIR = (*START, _TV_WEIGHT, _TV_PENALTY, _ADMM_STEPS, _MBIR_CG_STEPS, _MBIR_GAMMA)
 SCD = (*DDS, *_LOW_RANK)
 DDIP = SCD
 D3IP = (*DDS, *_LOW_RANK, _SLICES)

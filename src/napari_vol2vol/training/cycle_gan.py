@@ -121,7 +121,8 @@ class CycleLoss:
 def _image(generator: MonaiUNet, image: Tensor, labels: Tensor) -> Tensor:
     with torch.autocast("cpu", torch.bfloat16):
         output, _ = generator(image.contiguous(memory_format=torch.channels_last), None, labels)
-    return output.float()
+    made: Tensor = output.float()
+    return made
 
 
 def make_draws(recipe: Recipe) -> tuple[Draw, Draw]:
