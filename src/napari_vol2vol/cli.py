@@ -10,6 +10,7 @@ from napari_vol2vol.commands import contrast, inventory, study
 from napari_vol2vol.commands.coherence import coherence
 from napari_vol2vol.commands.compare import compare
 from napari_vol2vol.commands.downstream import downstream
+from napari_vol2vol.commands.export import export
 from napari_vol2vol.commands.series import measure, register
 from napari_vol2vol.commands.tables import bench, demo, reproduce
 from napari_vol2vol.commands.terminal import guarded
@@ -29,14 +30,14 @@ study_app = typer.Typer(no_args_is_help=True, help="Reader studies: design, blin
 app.add_typer(study_app, name="study")
 COMMANDS: tuple[Callable[..., None], ...] = (
     translate, degrade, evaluate, coherence, train, inventory.systems, bench, demo, reproduce, compare,
-    downstream, register, measure,
+    downstream, register, measure, export,
 )  # fmt: skip
 BUNDLE_COMMANDS: dict[str, Callable[..., None]] = {
     "list": inventory.list_all, "show": inventory.show, "verify": inventory.verify, "path": inventory.path_of,
 }  # fmt: skip
 STUDY_COMMANDS: tuple[Callable[..., None], ...] = (
-    study.new, study.check, study.freeze, study.rehearse, study.plan, study.merge, study.verify, study.lock,
-    study.analyse, study.calibrate,
+    study.new, study.check, study.freeze, study.read, study.rehearse, study.plan, study.merge, study.verify,
+    study.lock, study.analyse, study.calibrate,
 )  # fmt: skip
 for command in COMMANDS:
     app.command()(guarded(command))

@@ -1,4 +1,4 @@
-"""The usual display windows of CT, in Hounsfield units. Pure data: imports nothing."""
+"""The usual display windows of CT, in Hounsfield units, and a window in words. Imports nothing."""
 
 from __future__ import annotations
 
@@ -28,3 +28,10 @@ CT_WINDOWS: dict[str, Window] = {
     "subdural": Window(200, 75),
     "stroke": Window(40, 40),
 }
+
+
+def window_text(limits: tuple[float, float]) -> str:
+    """Return ``"W 80  L 40"`` with the decimals that the width deserves."""
+    low, high = limits
+    decimals = 0 if high - low >= 20 else 1 if high - low >= 2 else 3
+    return f"W {high - low:.{decimals}f}  L {(low + high) / 2:.{decimals}f}"

@@ -27,3 +27,7 @@ class RunError(Vol2VolError):
 
 class OutOfMemoryError(RunError):
     """The device had too little memory even after every step-down."""
+
+
+class StoreError(Vol2VolError):
+    """Readings that are damaged, altered, of another study, or cannot be written."""

@@ -127,3 +127,45 @@ def test_problems_of_an_edited_study_are_all_told(tmp_path):
     result = vol2vol("check", folder, code=1)
     assert "readers: found none" in result.stderr
     assert "alpha: found 2" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--reader", "nobody"), "reader: found 'nobody', accepted are R1, R2"),
+        (
+            ("--reader", "R1", "--convention", "mirror"),
+            "convention: found 'mirror', accepted are radiological",
+        ),
+        (
+            ("--reader", "R1", "--drag-up", "louder"),
+            "drag-up: found 'louder', accepted are darker and brighter",
+        ),
+    ],
+)
+def test_the_reading_window_is_not_opened_for_a_mistake(tmp_path, monkeypatch, more, words):
+    import subprocess
+
+    small(tmp_path / "study")
+    vol2vol("freeze", tmp_path / "study")
+    monkeypatch.setattr(subprocess, "run", None)
+    assert words in vol2vol("read", tmp_path / "study" / "reading", *more, code=1).stderr
+
+
+def test_the_reading_window_runs_in_a_process_of_its_own(tmp_path, monkeypatch):
+    import subprocess
+    import sys
+    from types import SimpleNamespace
+
+    from napari_vol2vol.ui.reading.start import command
+
+    small(tmp_path / "study")
+    vol2vol("freeze", tmp_path / "study")
+    started = []
+    monkeypatch.setattr(
+        subprocess, "run", lambda line, check: started.append(line) or SimpleNamespace(returncode=0)
+    )
+    reading = tmp_path / "study" / "reading"
+    vol2vol("read", reading, "--reader", "R2", "--drag-up", "brighter")
+    assert started == [command(reading, "R2", "radiological", "brighter")]
+    assert started[0][:3] == [sys.executable, "-m", "napari_vol2vol.ui.reading"]

@@ -76,6 +76,23 @@ def test_a_reference_on_another_grid_is_refused_with_its_name(dock, qtbot):
     assert dock.look.isEnabled()
 
 
+def test_seams_come_from_the_record_of_the_run(dock, qtbot, monkeypatch):
+    """Slabs of 8 slices whose last stands out by a step at its seam."""
+    from napari_vol2vol.evaluation import seams
+
+    monkeypatch.setattr(seams, "_multiple", lambda record: 4)
+    layer = dock.viewer.layers["bad"]
+    look(dock, qtbot)
+    assert "no slabs on record" in dock.status.text()
+    data = np.array(dock.viewer.layers["reference"].data)
+    layer.data = data + np.where(np.arange(len(data)) >= 16, 6, 0)[:, None, None].astype(np.float32)
+    record = {"memory_plan": {"slab": 16}, "inputs": [{"shape_zyx": list(data.shape)}]}
+    layer.metadata["vol2vol"] = {**layer.metadata["vol2vol"], "provenance": record}
+    dock.look.click()
+    qtbot.waitUntil(lambda: "seams of slabs at 16" in dock.status.text(), timeout=20000)
+    assert any(f.panel == "boundaries" and f.slices == (16,) for f in dock.result.findings)
+
+
 def test_the_shimmer_map_becomes_a_layer(dock, qtbot):
     dock.shimmer.click()
     qtbot.waitUntil(lambda: len(dock.viewer.layers) == 3, timeout=20000)

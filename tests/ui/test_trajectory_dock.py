@@ -7,11 +7,11 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_vol2vol.errors import VolumeError
+from napari_vol2vol.evaluation.recorded_run import open_trajectory
 from napari_vol2vol.io import write_volume
 from napari_vol2vol.ui.result_layers import ResultLayers
 from napari_vol2vol.ui.runs_list import RunEntry
 from napari_vol2vol.ui.session import session_of
-from napari_vol2vol.ui.trajectory import open_trajectory
 from napari_vol2vol.ui.trajectory_dock import TrajectoryDock
 from napari_vol2vol.volume import Volume
 

@@ -99,6 +99,35 @@ def freeze(
     out.print(f"froze {frozen.study.sha256[:12]}; trials: {trials}; give readers {study_folder.reading}")
 
 
+def read(
+    folder: Annotated[Path, typer.Argument(metavar="READING", help="The folder that readers get.")],
+    reader: Annotated[str, typer.Option(help="Code of the reader.")],
+    convention: Annotated[
+        str, typer.Option(help="radiological (patient's right on screen left) or neurological.")
+    ] = "radiological",
+    drag_up: Annotated[
+        str, typer.Option(help="What an upward right-drag does: darker or brighter.")
+    ] = "darker",
+) -> None:
+    """Open the reading window, full screen, in a process of its own; napari is not needed."""
+    import subprocess
+
+    from napari_vol2vol.anatomical_planes import CONVENTIONS
+    from napari_vol2vol.study.reading_set import read_reading_set
+
+    read_reading_set(folder).trials(reader)
+    for name, found, accepted in (
+        ("convention", convention, CONVENTIONS),
+        ("drag-up", drag_up, ("darker", "brighter")),
+    ):
+        if found not in accepted:
+            raise SettingsError(f"{name}: found {found!r}, accepted are {' and '.join(accepted)}")
+    settings = ["--reader", reader, "--convention", convention, "--drag-up", drag_up]
+    window = [sys.executable, "-m", "napari_vol2vol.ui.reading", str(folder), *settings]
+    if code := subprocess.run(window, check=False).returncode:
+        raise typer.Exit(1 if code < 0 else code)
+
+
 def rehearse(
     folder: Folder,
     copy: Annotated[Path, typer.Argument(metavar="COPY", help="Folder to make.")],

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_vol2vol.ct_windows import CT_WINDOWS
+from napari_vol2vol.errors import StoreError
 from napari_vol2vol.study.design import WindowPolicy
-from napari_vol2vol.study.store import StoreError
 from napari_vol2vol.volume import Volume
 
 

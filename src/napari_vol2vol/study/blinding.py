@@ -41,8 +41,9 @@ def harmonised(volumes: Mapping[str, Volume], how: Harmonise) -> dict[str, Volum
     low, high = _common_range([v.data[keep] for v in placed], units)
     found = {}
     for arm, volume in zip(volumes, placed, strict=True):
-        data = np.where(keep, np.clip(volume.data, low, high), low)
-        found[arm] = _plain(_whole_numbers(data, low, high, units), placed[0], how, units)
+        data = _whole_numbers(np.clip(volume.data, low, high), low, high, units)
+        outside = (np.rint(low) if units == "HU" else 0.0) - 1.0  # no body has it: clipping is no padding
+        found[arm] = _plain(np.where(keep, data, outside), placed[0], how, units)
     return found
 
 

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.errors import SettingsError, StoreError
 from napari_vol2vol.study.folder import StudyFolder, as_text, write_text
 from napari_vol2vol.study.json_fields import read_json
 from napari_vol2vol.study.reading_set import ReadingSet, read_reading_set
 from napari_vol2vol.study.session import LOCKED
-from napari_vol2vol.study.store import Store, StoreError, Verified, answer_file, answer_files
+from napari_vol2vol.study.store import Store, Verified, answer_file, answer_files
 from napari_vol2vol.study.washout import washout_breaches
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.errors import SettingsError, StoreError
 from napari_vol2vol.study.questions import Answer, Mark, Question, checked_answer, checked_value
 from napari_vol2vol.study.reading_set import ReadingSet, Trial, read_reading_set, volume_file
 from napari_vol2vol.study.stopwatch import Stopwatch
-from napari_vol2vol.study.store import Store, StoreError, answer_file
+from napari_vol2vol.study.store import Store, answer_file
 from napari_vol2vol.study.visits import Visits
 from napari_vol2vol.study.washout import washout_warning
 

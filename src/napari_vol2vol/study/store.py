@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from napari_vol2vol.errors import SettingsError, Vol2VolError
+from napari_vol2vol.errors import SettingsError, StoreError
 from napari_vol2vol.study.json_fields import canonical
 
 VERSION = 1
@@ -31,10 +31,6 @@ CREATE TABLE answers (trial TEXT NOT NULL, question TEXT NOT NULL,
     seq INTEGER NOT NULL UNIQUE REFERENCES events(seq), PRIMARY KEY (trial, question)) WITHOUT ROWID;
 """
 _TABLES = ("meta", "events", "answers")
-
-
-class StoreError(Vol2VolError):
-    """Readings that are damaged, altered, of another study, or cannot be written."""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class SuperResolution:
     systems: tuple[str, ...] = (
         "score-fusion", "score-fusion-tosm", "score-fusion-madm", "score-fusion-small", "diff-ensembler",
         "tpdm", "tosm", "madm", "palette", "palette-2.5d", "palette-3d", "i2sb", "unet", "unet-3d",
-        "pix2pix", "pix2pix-3d", "smooth-inverse", "trilinear",
+        "pix2pix", "pix2pix-3d", "gaussian", "smooth-inverse", "trilinear",
     )  # fmt: skip
 
     def degrade(self, volume: Volume, factor: Factor = (4, 4, 4), /) -> Volume:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +20,12 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import create_worker
 
-from napari_vol2vol.errors import Vol2VolError
+from napari_vol2vol.errors import BundleError, Vol2VolError
 from napari_vol2vol.ui.layer_choice import LayerChoice
 from napari_vol2vol.ui.layer_volume import volume_of
 from napari_vol2vol.ui.profile_plot import ProfilePlot
 from napari_vol2vol.ui.row import Row, note
+from napari_vol2vol.ui.session import session_of
 from napari_vol2vol.ui.window_layout import DockWatch, arrange, main_window_of, set_role
 
 if TYPE_CHECKING:
@@ -115,10 +118,20 @@ class CoherenceDock(QWidget):
             return
         self.look.setEnabled(False)
         self.status.setText("looking …")
-        work = partial(_measured, volume_of(layers[0]), volume_of(layers[1]))
+        work = partial(_measured, volume_of(layers[0]), volume_of(layers[1]), self._record(layers[0]))
         worker = create_worker(work, _ignore_errors=True)
         worker.returned.connect(partial(self._on_measured, layers))
         worker.start()
+
+    def _record(self, layer: Image) -> Mapping[str, Any]:
+        """Return the record of the run that a layer came from: of this session, or what its file says."""
+        for entry in session_of(self.viewer).runs:
+            if layer in entry.layers.layers and entry.folder is not None:
+                try:
+                    return json.loads((entry.folder / "run.json").read_text())
+                except (OSError, json.JSONDecodeError):
+                    break
+        return volume_of(layer).provenance
 
     def add_shimmer(self) -> None:
         """Add the shimmer map of the volume through the chosen plane as a layer."""
@@ -158,11 +171,13 @@ class CoherenceDock(QWidget):
         if isinstance(found, str):
             self.status.setText(found)
             return
-        self.result, self._shown = found, layers
+        self.result, seams = found
+        self._shown = layers
         count = len(found.findings)
         self.status.setText(
             f"{layers[0].name} beside {layers[1].name}: "
             + ("nothing differs beyond other noise" if not count else f"{count} findings")
+            + f"\n{seams}"
         )
         self._show()
 
@@ -225,14 +240,22 @@ def _text(finding: Finding) -> str:
     return f"{AXES[finding.axis]} · {finding.text}: {figures}{where}"
 
 
-def _measured(volume: Volume, reference: Volume) -> Any:
-    """Return the result, or the sentence that says why there is none (worker thread)."""
+def _measured(volume: Volume, reference: Volume, record: Mapping[str, Any]) -> Any:
+    """Return the result with words on seams, or the sentence that says why there is none (worker thread)."""
+    from napari_vol2vol.evaluation.seams import seams_of
     from napari_vol2vol.metrics.coherence import coherence
     from napari_vol2vol.volume import check_reference
 
     try:
         check_reference(volume, reference)
-        return coherence(volume.data, reference.data, volume.spacing_mm)
+        try:
+            seams = seams_of(record, volume.shape[0])
+            words = (
+                f"seams of slabs at {', '.join(str(i) for _, i in seams)}" if seams else "no slabs on record"
+            )
+        except BundleError as error:
+            seams, words = [], str(error)
+        return coherence(volume.data, reference.data, volume.spacing_mm, boundaries=seams), words
     except Vol2VolError as error:
         return str(error)
 

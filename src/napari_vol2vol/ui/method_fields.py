@@ -89,6 +89,13 @@ class MethodFields(QWidget):
         """Choose a system by name."""
         self.system.setCurrentIndex(self.system.findData(name))
 
+    def choose_bundle(self, name: str) -> bool:
+        """Choose a bundle by its name; False where it is not offered."""
+        names = [card.name for card in self._cards]
+        if name in names:
+            self.bundle.setCurrentIndex(names.index(name))
+        return name in names
+
     def _on_task(self) -> None:
         self._fill_systems()
         self.changed.emit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
+    QHBoxLayout,
+    QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -27,6 +31,49 @@ from napari_vol2vol.ui.row import Row
 #: As in `engine.request`, which cannot be imported here without torch; a test compares them.
 PRECISIONS = ("auto", "bfloat16", "float32")
 DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A recorded step that the next run goes on from."""
+
+    folder: Path
+    sample: int
+    step: int
+
+    @property
+    def text(self) -> str:
+        """Return what stands in the field."""
+        return f"{self.folder.name} · sample {self.sample} · step {self.step}"
+
+
+class ResumeField(QWidget):
+    """Shows where the next run goes on from, with a button that clears it."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.value: Resumed | None = None
+        self.label, self.clear = QLabel(), QPushButton("✕")
+        self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.clear.setMaximumWidth(32)
+        self.clear.setToolTip("Start from noise again")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.label, stretch=1)
+        layout.addWidget(self.clear)
+        self.clear.clicked.connect(lambda: self.show_value(None))
+        self.show_value(None)
+
+    def show_value(self, value: Resumed | None) -> None:
+        """Show a step to go on from, None for a start from noise."""
+        before, self.value = self.value, value
+        self.label.setText("starts from noise" if value is None else value.text)
+        self.label.setToolTip("" if value is None else f"{value.folder}, step {value.step}")
+        self.clear.setEnabled(value is not None)
+        if before != value:
+            self.changed.emit()
 
 
 class MoreFields(QWidget):
@@ -48,6 +95,8 @@ class MoreFields(QWidget):
         self.fusion_lambda = real(0.0, 10.0, 1.0, 0.1)
         self.slice_batch = spin(0, 4096, 0, zero="auto")
         self.record = spin(0, 100_000, 0, zero="off", suffix=" MiB")
+        self.record_state = QCheckBox("also x_t and noise")
+        self.resume = ResumeField()
         self.consistency = QCheckBox("obey the measurement")
         self.consistency.setChecked(True)
         self.folder = QLineEdit()
@@ -68,7 +117,15 @@ class MoreFields(QWidget):
             "consistency": self.consistency.isChecked(),
             "slice_batch": self.slice_batch.value() or None,
             "record_trajectory_mib": self.record.value(),
+            "record_state": self.record.value() > 0 and self.record_state.isChecked(),
+            **self._resumed(),
         }
+
+    def _resumed(self) -> dict[str, Any]:
+        there = self.resume.value
+        if there is None:
+            return {}
+        return {"resume": str(there.folder), "resume_sample": there.sample, "resume_step": there.step}
 
     def new_run_folder(self, title: str) -> Path:
         """Return a folder for the next run that does not exist yet; it is made by the engine."""
@@ -126,6 +183,14 @@ class MoreFields(QWidget):
             "record": Row(
                 "Record", self.record, tip="Keep x̂0 of every step in the run folder, up to this size"
             ),
+            "state": Row(
+                "Record state",
+                self.record_state,
+                tip="Keep x_t and the predicted noise too: four times as much, and the run can be resumed",
+            ),
+            "resume": Row(
+                "Resume", self.resume, tip="Go on from a recorded step, chosen in the Trajectory dock"
+            ),
             "folder": Row("Run folder", self.folder, tip="Every run gets a folder of its own in here"),
         }
         layout = QVBoxLayout(self)
@@ -138,7 +203,13 @@ class MoreFields(QWidget):
         for box in (self.solver, self.device, self.precision):
             box.currentTextChanged.connect(self.changed)
         self.slice_batch.valueChanged.connect(self.changed)
+        self.resume.changed.connect(self.changed)
+        self.record.valueChanged.connect(self._allow_state)
+        self._allow_state()
         self.consistency.toggled.connect(self.changed)
+
+    def _allow_state(self) -> None:
+        self._rows["state"].allow("" if self.record.value() else "set Record first")
 
     def _on_browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder for runs", self.folder.text())

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
+from napari_vol2vol.ui.export_button import ExportButton
 from napari_vol2vol.ui.row import note
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class RunEntry:
 class RunsList(QWidget):
     """Shows the layers of a run alone among the runs, opens its folder, removes it.
 
-    ``open_asked`` wants a run of an earlier session back from its folder.
+    ``open_asked`` wants a run of an earlier session back from its folder. ``export`` saves pictures of one.
     """
 
     open_asked = Signal()
@@ -48,6 +49,7 @@ class RunsList(QWidget):
         self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.show_button, self.folder_button = QPushButton("Show"), QPushButton("Folder")
         self.remove_button, self.open_button = QPushButton("Remove"), QPushButton("Open …")
+        self.export = ExportButton(lambda: self.current.folder if self.current else None)
         self.open_button.setToolTip("Bring a run back from its folder, also from an earlier session")
         self.show_button.setToolTip("Show the layers of this run and hide those of the others")
         self.folder_button.setToolTip("Open the folder in which this run was saved")
@@ -61,6 +63,7 @@ class RunsList(QWidget):
         layout.addWidget(note("Runs"))
         layout.addWidget(self.list)
         layout.addLayout(buttons)
+        layout.addWidget(self.export)
         self.show_button.clicked.connect(self.show_current)
         self.folder_button.clicked.connect(self.open_folder)
         self.remove_button.clicked.connect(self.remove_current)
@@ -87,11 +90,12 @@ class RunsList(QWidget):
             self.list.item(index).setText(entry.text)
             self.list.item(index).setToolTip(entry.text + (f"\n{entry.folder}" if entry.folder else ""))
         entry = self.current
-        for widget in (self.list, self.show_button, self.folder_button, self.remove_button):
+        for widget in (self.list, self.show_button, self.folder_button, self.remove_button, self.export):
             widget.setVisible(bool(self.entries))
         self.folder_button.setEnabled(
             entry is not None and entry.folder is not None and entry.folder.is_dir()
         )
+        self.export.setEnabled(self.folder_button.isEnabled() and entry.outcome != "running")
         self.remove_button.setEnabled(entry is not None and entry.outcome != "running")
 
     def show_current(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from psygnal import Signal
 
@@ -11,6 +11,7 @@ from napari_vol2vol.ui.curves import Curves
 
 if TYPE_CHECKING:
     from napari.components import LayerList, ViewerModel
+    from qtpy.QtWidgets import QWidget
 
     from napari_vol2vol.ui.runs_list import RunEntry
 
@@ -24,6 +25,8 @@ class Session:
     def __init__(self) -> None:
         self.runs: list[RunEntry] = []
         self.curves = Curves()
+        #: The newest widget of each dock that others fill in or drive, by its name in the menu.
+        self.docks: WeakValueDictionary[str, QWidget] = WeakValueDictionary()
         self._status = ""
 
     @property

@@ -37,6 +37,14 @@ def run_folder() -> Path:
     return Path(text).expanduser() if text else user_data_path(PLUGIN) / "runs"
 
 
+def lessons_folder() -> Path:
+    """Return the folder of the user's own lessons, which may not exist."""
+    from platformdirs import user_data_path
+
+    text = str(_value("lessons", "folder", "")).strip()
+    return Path(text).expanduser() if text else user_data_path(PLUGIN) / "lessons"
+
+
 def convention() -> Convention:
     """Return the convention the three views start with."""
     value = str(_value("views", "convention", CONVENTIONS[0]))

@@ -91,6 +91,7 @@ class TranslateDock(QWidget):
         set_role(self, "side")
         self._watch = DockWatch(self, self._on_docked, self.close_dock)
         self.destroyed.connect(partial(_close_if_there, ref(self)))
+        session_of(napari_viewer).docks["Translate"] = self
         self._on_changed()
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -137,6 +138,7 @@ class TranslateDock(QWidget):
         self.bar.resume_asked.connect(self.controller.resume)
         self.bar.cancel_asked.connect(self.controller.cancel)
         self.runs.open_asked.connect(self.opening.ask)
+        self.runs.export.said.connect(self.bar.show_status)
         self.opening.opened.connect(self._on_opened)
         self.opening.failed.connect(self.bar.show_status)
         self.controller.state_changed.connect(self.report.on_state)
@@ -150,6 +152,8 @@ class TranslateDock(QWidget):
     def values(self) -> dict[str, Any]:
         """Return the fields of the `Translation` as chosen."""
         values = {**self.method.values(), **self.more.values()}
+        if "resume" in values:  # one recorded sample goes on
+            values["samples"] = 1
         return values if self.options.empty else {**values, "options": self.options.values()}
 
     def run(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image
 
+from napari_vol2vol.ct_windows import window_text
 from napari_vol2vol.volume import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -45,8 +46,4 @@ def dragged_limits(limits: tuple[float, float], right_px: float, down_px: float)
     return level - width / 2, level + width / 2
 
 
-def window_text(limits: tuple[float, float]) -> str:
-    """Return ``"W 80  L 40"`` with the decimals that the width deserves."""
-    low, high = limits
-    decimals = 0 if high - low >= 20 else 1 if high - low >= 2 else 3
-    return f"W {high - low:.{decimals}f}  L {(low + high) / 2:.{decimals}f}"
+__all__ = ["dragged_limits", "is_ct", "window_text", "windowed_layer"]
