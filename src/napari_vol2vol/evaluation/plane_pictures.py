@@ -156,6 +156,7 @@ def _scale_bar(draw: ImageDraw.ImageDraw, width: int, height: int, scale: float)
         return
     end, y = width - MARGIN, height - MARGIN
     start = end - fitting[0] * scale
+    draw.line([(start - 2, y), (end + 2, y)], BACKGROUND, 6)
     draw.line([(start, y), (end, y)], TEXT, 2)
     _write(draw, ((start + end) / 2, y - 4), f"{fitting[0]} mm", TEXT, 10, "mb")
 

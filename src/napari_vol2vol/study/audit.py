@@ -15,7 +15,7 @@ _SHARE = 0.5
 _AUC = 0.85
 _P = 0.05
 _SLOWER = 1.5
-_SECONDS = 0.02
+_SECONDS = 0.1
 _ORDER_P = 0.001
 #: The text of a finding that is not red.
 ALIKE = "alike in all arms"

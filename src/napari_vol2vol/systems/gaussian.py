@@ -16,7 +16,7 @@ from napari_vol2vol.sampling.denoisers import averaged
 from napari_vol2vol.sampling.gaussian_prior import Known, Spectrum, cosines, gaussian_denoiser, transformed
 from napari_vol2vol.sampling.gaussian_prior import averaged_cosines as block_cosines
 from napari_vol2vol.sampling.latent import Latent
-from napari_vol2vol.sampling.planes import PLANES
+from napari_vol2vol.sampling.planes import PLANES, Plane
 from napari_vol2vol.sampling.schedules import vp_cosine
 from napari_vol2vol.systems.assembly import Assembly, Context
 
@@ -54,7 +54,8 @@ def build(context: Context) -> Assembly:
 
 def _spectra(options: Any) -> list[tuple[str, Spectrum]]:
     model, length, smoothness = options["model"], options["length"], options["smoothness"]
-    planes = {VOLUME: [None], AVERAGE: list(PLANES)}.get(model, [model])
+    several: dict[str, tuple[Plane | None, ...]] = {VOLUME: (None,), AVERAGE: PLANES}
+    planes = several.get(model, (model,))
     return [(plane or VOLUME, Spectrum(length, smoothness, plane)) for plane in planes]
 
 
