@@ -25,7 +25,8 @@ from napari_vol2vol.ui.settings import PLUGIN
 
 SIZE = (1240, 820)
 RUNS = ("palette", "tpdm", "score-fusion")
-WINDOW = "110,55"
+#: Shown black to white: cerebrospinal fluid to a little above white matter.
+LIMITS = (0, 140)
 
 
 def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
@@ -57,9 +58,9 @@ class Stage:
             found = {la.metadata["vol2vol_result"]: la for la in entry.layers.layers}
             for kind in ("x0", "mean"):
                 if kind in found:
-                    found[kind].contrast_limits = (0, 110)
+                    found[kind].contrast_limits = LIMITS
             self.layers[name] = found
-        self.reference.contrast_limits = (0, 110)
+        self.reference.contrast_limits = LIMITS
         self.views = self.viewer.window.add_plugin_dock_widget(PLUGIN, "Three views")[1]
         self.views.reset()
         self.widget: Any = None
@@ -106,8 +107,9 @@ def docks(stage: Stage, runs: Path) -> None:
     dock.mean.choose(tpdm["mean"])
     dock.std.choose(tpdm["uncertainty"])
     dock.reference.choose(stage.reference)
+    dock.samples.setValue(3)
     dock.measure.click()
-    wait_until(lambda: dock.measure.isEnabled(), 60)
+    wait_until(lambda: "inside the intervals" in dock.words.text(), 60)
     stage.grab("uncertainty")
     dock = stage.open("Compare")
     dock.a.choose(palette["x0"])
@@ -126,6 +128,12 @@ def docks(stage: Stage, runs: Path) -> None:
     dock.lessons.setCurrentIndex(1)
     dock.show_step(1)
     stage.show_alone(palette["x0"])
+    (low,) = stage.viewer.open_sample(PLUGIN, "brain-t1-low")
+    low.visible = False
+    stage.viewer.window.resize(1500, SIZE[1])
+    translate = stage.viewer.window.add_plugin_dock_widget(PLUGIN, "Translate")[1]
+    translate.volumes.volume.choose(low)
+    translate.method.choose_system("gaussian")
     stage.grab("lessons")
 
 
@@ -137,7 +145,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in RUNS:
         path = arguments.output / f"looking-{name}.png"
-        export_run(arguments.runs / name, path, ExportSettings(window=WINDOW), overwrite=True)
+        export_run(arguments.runs / name, path, ExportSettings(window="140,70"), overwrite=True)
         print(f"{path}: {path.stat().st_size // 1024} KiB")
     stage = Stage(arguments.runs, arguments.output)
     docks(stage, arguments.runs)

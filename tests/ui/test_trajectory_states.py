@@ -149,3 +149,10 @@ def test_the_state_is_recorded_only_with_a_recording(make_dock):
 def test_unknown_settings_are_named_with_those_that_exist(make_dock):
     with pytest.raises(SettingsError, match="settings: found stpes; accepted are task, system"):
         fill(make_dock(ViewerModel()), {"stpes": 4})
+
+
+def test_the_same_run_opened_again_keeps_its_layer(dock, tmp_path):
+    folder = record(tmp_path / "run")
+    dock.open_folder(folder)
+    dock.open_folder(folder)
+    assert len(dock.viewer.layers) == 1

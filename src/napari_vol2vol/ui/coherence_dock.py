@@ -173,7 +173,7 @@ class CoherenceDock(QWidget):
             return
         self.result, seams = found
         self._shown = layers
-        count = len(found.findings)
+        count = len(self.result.findings)
         self.status.setText(
             f"{layers[0].name} beside {layers[1].name}: "
             + ("nothing differs beyond other noise" if not count else f"{count} findings")
@@ -250,9 +250,8 @@ def _measured(volume: Volume, reference: Volume, record: Mapping[str, Any]) -> A
         check_reference(volume, reference)
         try:
             seams = seams_of(record, volume.shape[0])
-            words = (
-                f"seams of slabs at {', '.join(str(i) for _, i in seams)}" if seams else "no slabs on record"
-            )
+            at = ", ".join(str(i) for _, i in seams)
+            words = f"seams of slabs at {at}" if seams else "no slabs on record"
         except BundleError as error:
             seams, words = [], str(error)
         return coherence(volume.data, reference.data, volume.spacing_mm, boundaries=seams), words

@@ -22,7 +22,7 @@ from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.ui import settings
 from napari_vol2vol.ui.lesson_runner import LessonRunner
 from napari_vol2vol.ui.lessons import Lesson, lesson_files, own_lessons, read_lesson
-from napari_vol2vol.ui.row import Row, note
+from napari_vol2vol.ui.row import note
 from napari_vol2vol.ui.session import session_of
 from napari_vol2vol.ui.window_layout import DockWatch, arrange, main_window_of, set_role
 
@@ -45,6 +45,9 @@ class LessonsDock(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.lessons = QComboBox()
+        self.lessons.setToolTip("Which lesson")
+        self.lessons.setMinimumContentsLength(12)
+        self.lessons.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.folder = QPushButton("Folder …")
         self.folder.setToolTip("Add the lessons of a folder of your own: Markdown files")
         self.page = QTextBrowser()
@@ -60,8 +63,7 @@ class LessonsDock(QWidget):
         self._closed = False
         self._lay_out()
         self._connect()
-        # in the middle column of the side docks: the lesson stays beside the dock that it drives
-        set_role(self, "lesson")
+        set_role(self, "side")
         self._watch = DockWatch(self, self._on_docked, self.close_dock)
         session_of(napari_viewer).docks["Lessons"] = self
         self.refresh()
@@ -72,15 +74,15 @@ class LessonsDock(QWidget):
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
-        top, buttons = QHBoxLayout(), QHBoxLayout()
-        top.addWidget(Row("Lesson", self.lessons, tip="Which lesson"), stretch=1)
-        top.addWidget(self.folder)
+        below, buttons = QHBoxLayout(), QHBoxLayout()
+        below.addWidget(self.status, stretch=1)
+        below.addWidget(self.folder)
         for button, key in ((self.back, "Alt+Left"), (self.do, "Ctrl+Return"), (self.next, "Alt+Right")):
             button.setShortcut(QKeySequence(key))
             buttons.addWidget(button)
-        layout.addLayout(top)
+        layout.addWidget(self.lessons)
         layout.addWidget(self.page, stretch=1)
-        layout.addWidget(self.status)
+        layout.addLayout(below)
         layout.addLayout(buttons)
 
     def _connect(self) -> None:

@@ -186,6 +186,7 @@ class TrajectoryDock(QWidget):
             return
         self.status.setText(words)
         self.plots.show_runs(shown)
+        self.plot.setVisible(not self.trajectory.facts)  # older recordings have no other curve
         if kind == X0:
             self._note_change(step, array)
         self._draw_changes(step)

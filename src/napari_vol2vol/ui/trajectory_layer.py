@@ -28,7 +28,10 @@ class TrajectoryLayer:
         self._place: dict[str, Any] = {}
 
     def take(self, run: Trajectory | None) -> None:
-        """Show another run from now on, in layers of its own."""
+        """Show another run from now on, in layers of its own; the same run keeps its layers."""
+        if run is not None and self.run is not None and run.folder == self.run.folder:
+            self.run = run
+            return
         self.run, self.layer, self._by_kind, self._place = run, None, {}, {}
 
     def show(self, sample: int, step: int, kind: str) -> np.ndarray:

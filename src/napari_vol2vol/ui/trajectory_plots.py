@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from napari_vol2vol.evaluation.recorded_run import Trajectory
 
 DOT = "#ffd166"
+#: Of a plot, in pixels: three of them fit beside the other fields on a small screen.
+LEAST_HEIGHT = 96
 #: (name, colour, value of a step's facts) by plot; ᾱ is alpha squared.
 Curve = tuple[str, str, Callable[["StepFacts"], float | None]]
 CURVES: dict[str, tuple[Curve, ...]] = {
@@ -21,7 +24,7 @@ CURVES: dict[str, tuple[Curve, ...]] = {
         ("ᾱ(t)", "#4cc9f0", lambda f: None if f.alpha is None else f.alpha**2),
         ("σ(t)", "#f28482", lambda f: f.sigma),
     ),
-    "Data residual |A x̂0 - y| / |y|": (("residual", "#4cc9f0", lambda f: f.residual),),
+    "Data residual |A x̂0 - y| / |y|, log10": (("residual", "#4cc9f0", lambda f: _log10(f.residual)),),
     "PSNR of x̂0 in dB": (("PSNR", "#8ac926", lambda f: f.psnr),),
 }
 
@@ -37,6 +40,7 @@ class TrajectoryPlots(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for plot in self.plots.values():
             plot.setVisible(False)
+            plot.setMinimumHeight(LEAST_HEIGHT)
             layout.addWidget(plot)
 
     def show_runs(self, runs: Sequence[tuple[Trajectory, int, int]]) -> None:
@@ -64,3 +68,7 @@ def _lines(
         if step in points:
             lines.append(PlotLine("", [step], [points[step]], DOT, dots=True))
     return lines
+
+
+def _log10(value: float | None) -> float | None:
+    return None if value is None else math.log10(max(value, 1e-12))
