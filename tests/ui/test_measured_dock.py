@@ -113,3 +113,12 @@ def test_a_file_without_a_sinogram_is_said_in_one_sentence(dock, qtbot, tmp_path
     with qtbot.waitSignal(dock.loading.failed, timeout=20000) as said:
         dock.loading.read(dock.method.task_object, path, {})
     assert "scan.npy" in said.args[0]
+
+
+def test_the_prior_is_the_one_that_fits_the_image_unless_one_is_chosen(dock):
+    dock.method.choose_system("dds")
+    assert "Automatic" in dock.method.bundle.itemText(0)
+    assert dock.method.values()["bundle"] is None  # the engine knows the channels of what was measured
+    assert dock.method.choose_bundle("ellipses-prior")
+    assert dock.method.values()["bundle"] == "ellipses-prior"
+    assert dock.method.card.name == "ellipses-prior"

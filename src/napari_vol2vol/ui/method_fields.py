@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 DEFAULT_SAMPLES = 5
 NO_BUNDLE = "no bundle installed"
+#: As `bundles.library.PRIOR_TASK`; which prior fits is known when the image has been measured.
+PRIOR_TASK, AUTOMATIC = "reconstruction-prior", "Automatic: the prior that fits the image"
 
 
 class MethodFields(QWidget):
@@ -56,8 +58,13 @@ class MethodFields(QWidget):
     @property
     def card(self) -> Any | None:
         """The card of the chosen bundle, None where none is needed or none is there."""
-        index = self.bundle.currentIndex()
-        return self._cards[index] if 0 <= index < len(self._cards) else None
+        index = self.bundle.currentIndex() - self._automatic
+        return self._cards[max(index, 0)] if max(index, 0) < len(self._cards) else None
+
+    @property
+    def _automatic(self) -> bool:
+        """Whether the first entry leaves the choice to the engine: which prior has the image's channels."""
+        return bool(self._cards) and getattr(self._cards[0], "task", "") == PRIOR_TASK
 
     @property
     def system_info(self) -> Any:
@@ -80,7 +87,9 @@ class MethodFields(QWidget):
         return {
             "task": self.task.currentData(),
             "system": self.system.currentData(),
-            "bundle": None if card is None else card.name,
+            "bundle": None
+            if card is None or (self._automatic and not self.bundle.currentIndex())
+            else card.name,
             "steps": self.steps.value(),
             "samples": self.samples.value(),
         }
@@ -93,7 +102,7 @@ class MethodFields(QWidget):
         """Choose a bundle by its name; False where it is not offered."""
         names = [card.name for card in self._cards]
         if name in names:
-            self.bundle.setCurrentIndex(names.index(name))
+            self.bundle.setCurrentIndex(names.index(name) + self._automatic)
         return name in names
 
     def _on_task(self) -> None:
@@ -131,6 +140,7 @@ class MethodFields(QWidget):
         self._cards = list(self._catalogue.list_bundles(task, info.name)) if info.needs_bundle else []
         with QSignalBlocker(self.bundle):
             self.bundle.clear()
+            self.bundle.addItems([AUTOMATIC] if self._automatic else [])
             self.bundle.addItems([card.title for card in self._cards])
         reason = f"{info.title} needs none" if not info.needs_bundle else "" if self._cards else NO_BUNDLE
         self.bundle_row.allow(reason)
@@ -146,5 +156,6 @@ class MethodFields(QWidget):
         return int(own(self.card) if own else getattr(self.card, "default_steps", 0) or info.default_steps)
 
     def _show_card(self) -> None:
-        self.info.show_card(self.card)
-        self.bundle.setToolTip("" if self.card is None else self.card.title)
+        chosen = self.card is not None and not (self._automatic and not self.bundle.currentIndex())
+        self.info.show_card(self.card if chosen else None)
+        self.bundle.setToolTip(self.bundle.currentText())
