@@ -97,3 +97,16 @@ def test_a_folder_that_cannot_be_written_is_named(low, tiny_bundles, tmp_path, m
     monkeypatch.setattr(np, "save", full)
     with pytest.raises(RunError, match=r"record_trajectory_mib: .*run cannot be written \(No space left"):
         run(REQUEST, low, folder=tmp_path / "run")
+
+
+def test_the_residual_image_shows_where_a_volume_disobeys(low):
+    task = get_task("super-resolution")
+    measurement = task.prepare(low, (4, 4, 4), 4, ("base",))
+    x = measurement.base.clone()
+    spot = (slice(4, 8), slice(8, 12), slice(12, 16))
+    x[spot] += 1
+    image = measurement.residual_image(x)
+    inside = image[spot].abs().min()
+    image[spot] = 0
+    assert inside > 0.1
+    assert image.abs().max() < 1e-3 * inside

@@ -147,7 +147,8 @@ def test_snapshots_carry_physical_units_and_the_inner_life_of_the_system(low, he
             seen.append(snapshot)
 
     run(dataclasses.replace(QUICK, system="score-fusion", samples=2), low, reference=head, box=Keep())
-    assert {"x_t", "axial", "sagittal", "w", "R"} <= set(seen[0].taps)
+    assert {"x_t", "axial", "sagittal", "w", "R", "data residual"} <= set(seen[0].taps)
+    assert np.abs(seen[0].taps["data residual"]).max() < 1e-4  # the projection obeys the measurement
     assert seen[0].mean is None
     assert seen[-1].uncertainty.shape == head.shape
     assert 0 < seen[-1].x0_hat.mean() < 100

@@ -240,6 +240,8 @@ class SamplingRun:
         self._step = step
         array, results = self._physical(x, measurement), self.results
         residual = measurement.relative_residual(x)
+        if self.box is not None and (image := measurement.residual_image(x)) is not None:
+            self._tap("data residual", image)
         if self._what:
             results.fixed, results.fixed_residual = array, residual
         else:

@@ -143,6 +143,16 @@ class Measurement:
         whole = y - operator(torch.full_like(x, nothing)) if nothing else y
         return float(self._misfit(x) / whole.norm().clamp(min=1e-30))
 
+    def residual_image(self, x: Tensor) -> Tensor | None:
+        """Return ``A^T (A x - y)``, of the shape of x: where a volume in model space disobeys the measurement.
+
+        None where nothing was measured of the result.
+        """
+        if self.observed is None:
+            return None
+        operator = self.observed.operator
+        return operator.adjoint(operator(x) - self.observed.y)
+
     def _misfit(self, x: Tensor) -> Tensor:
         """Return ``|A x - y|``, a few slices at a time where the operator lets them be apart."""
         assert self.observed is not None

@@ -12,6 +12,7 @@ from napari_vol2vol.ui.row import note
 #: What the names of taps mean.
 WORDS = {
     "x_t": "x_t: the noisy variable that is denoised",
+    "data residual": "Aᵀ(A x̂0 - y): where the estimate disobeys the measurement",
     "w": "w: how much more than its share the first plane is trusted",
     "R": "R: what the 3D network adds to the average",
     "axial": "x̂0 of the axial model alone",
