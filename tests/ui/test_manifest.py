@@ -48,9 +48,12 @@ def test_the_manifest_has_the_name_of_the_distribution(manifest):
 
 
 def test_preferences_have_the_defaults_that_the_code_falls_back_to(npe2pm, plugin_settings, manifest):
-    without = settings.stream_hz(), settings.default_device(), settings.convention()
+    def read():
+        return settings.stream_hz(), settings.default_device(), settings.convention(), settings.drag_up()
+
+    without = read()
     npe2pm.register(manifest)
-    assert (settings.stream_hz(), settings.default_device(), settings.convention()) == without
+    assert read() == without
 
 
 def test_preferences_are_used(npe2pm, plugin_settings, manifest):
@@ -62,6 +65,8 @@ def test_preferences_are_used(npe2pm, plugin_settings, manifest):
     chosen.views.convention = "neurological"
     assert settings.stream_hz() == 2
     assert settings.convention() == "neurological"
+    chosen.views.drag_up = "brighter"
+    assert settings.drag_up() == "brighter"
 
 
 def test_a_missing_sample_says_what_there_is(monkeypatch, tmp_path):

@@ -187,14 +187,14 @@ def test_the_reading_window_is_opened_for_the_chosen_reader_in_another_process(
     idle(qtbot, dock)
     started = []
 
-    def stand_in(reading, reader, convention):
-        started.append((reading, reader, convention))
+    def stand_in(reading, reader, convention, drag_up):
+        started.append((reading, reader, convention, drag_up))
         return [sys.executable, "-c", "import sys; sys.stderr.write('vol2vol: no display'); sys.exit(1)"]
 
     monkeypatch.setattr(study_designer_dock, "command", stand_in)
     dock.reader.setCurrentText("R2")
     dock.read.click()
-    assert started == [(tmp_path / "reading", "R2", "radiological")]
+    assert started == [(tmp_path / "reading", "R2", "radiological", "darker")]
     assert not dock.read.isEnabled()
     qtbot.waitUntil(dock.read.isEnabled, timeout=10000)
     assert dock.status.text() == "reading window: vol2vol: no display"

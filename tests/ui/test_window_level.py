@@ -15,6 +15,12 @@ def test_right_widens_and_up_raises_the_level():
     assert (low, high) == pytest.approx((10, 110))
 
 
+def test_the_sign_of_the_level_is_a_setting():
+    up = {what: sum(dragged_limits((0.0, 100.0), 0, -50, what)) / 2 for what in ("darker", "brighter")}
+    assert up["darker"] > 50 > up["brighter"]
+    assert up["darker"] + up["brighter"] == pytest.approx(100)
+
+
 def test_the_window_never_closes():
     low, high = dragged_limits((0, 100), right_px=-5000, down_px=0)
     assert high > low

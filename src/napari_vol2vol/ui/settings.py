@@ -49,3 +49,8 @@ def convention() -> Convention:
     """Return the convention the three views start with."""
     value = str(_value("views", "convention", CONVENTIONS[0]))
     return "neurological" if value == "neurological" else "radiological"
+
+
+def drag_up() -> str:
+    """Return what an upward drag of the right button does to the image: darker or brighter."""
+    return "brighter" if str(_value("views", "drag_up", "darker")) == "brighter" else "darker"

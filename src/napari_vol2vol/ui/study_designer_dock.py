@@ -42,7 +42,7 @@ from napari_vol2vol.ui.designer.rules_tab import RulesTab
 from napari_vol2vol.ui.designer.tab import Tab
 from napari_vol2vol.ui.reading.start import command
 from napari_vol2vol.ui.row import Row, note
-from napari_vol2vol.ui.settings import convention
+from napari_vol2vol.ui.settings import convention, drag_up
 from napari_vol2vol.ui.study_work import Failure, Work, attempt
 from napari_vol2vol.ui.window_layout import DockWatch
 
@@ -212,7 +212,7 @@ class StudyDesignerDock(QWidget):
         folder = self._folder()
         if folder is not None:
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the window)
-            line = command(folder.reading, self.reader.currentText(), convention())
+            line = command(folder.reading, self.reader.currentText(), convention(), drag_up())
             self.process = subprocess.Popen(line, stderr=self._errors)
             self.status.setText(f"reading window open for {self.reader.currentText()}")
             self._watcher.start()

@@ -249,7 +249,7 @@ class ThreeViews(QWidget):
 
     def _on_windowed(self, right: float, down: float) -> None:
         if self._windowed is not None:
-            self._windowed.contrast_limits = dragged_limits(self._limits, right, down)
+            self._windowed.contrast_limits = dragged_limits(self._limits, right, down, settings.drag_up())
             self._show_window()
 
     def _on_enlarged(self) -> None:

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 
 from napari_vol2vol.ct_windows import window_text
+from napari_vol2vol.ui.reading.view_state import DRAG_UP, dragged
 from napari_vol2vol.volume import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-
-#: Dragging this many pixels changes the window by the whole range it had when the drag began.
-PIXELS_PER_RANGE = 300.0
 
 
 def windowed_layer(viewer: ViewerModel) -> Image | None:
@@ -34,16 +32,15 @@ def is_ct(layer: Image) -> bool:
     return isinstance(remembered, Mapping) and remembered.get("units") == "HU"
 
 
-def dragged_limits(limits: tuple[float, float], right_px: float, down_px: float) -> tuple[float, float]:
-    """Return the limits after a drag: right widens the window, up raises its level (a darker image).
+def dragged_limits(
+    limits: tuple[float, float], right_px: float, down_px: float, up: str = DRAG_UP[0]
+) -> tuple[float, float]:
+    """Return the limits after a drag: right widens the window, up makes the image ``up`` (`DRAG_UP`).
 
     The window never closes: its width stays at least a thousandth of what it was when the drag began.
     """
     low, high = (float(value) for value in limits)
-    span = max(high - low, 1e-6)
-    level = (low + high) / 2 - down_px * span / PIXELS_PER_RANGE
-    width = max(span * (1 + right_px / PIXELS_PER_RANGE), span * 1e-3)
-    return level - width / 2, level + width / 2
+    return dragged((low, max(high, low + 1e-6)), right_px, down_px, up)
 
 
 __all__ = ["dragged_limits", "is_ct", "window_text", "windowed_layer"]
