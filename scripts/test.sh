@@ -7,8 +7,14 @@ bash scripts/install.sh dev
 .venv/bin/ruff format --check
 .venv/bin/mypy
 .venv/bin/lint-imports
-run=(.venv/bin/python -m pytest -q "$@")
+pytest=(.venv/bin/python -m pytest -q)
+screen=()
 if command -v xvfb-run >/dev/null; then
-    exec xvfb-run -a -s "-screen 0 1600x1000x24" "${run[@]}"
+    screen=(xvfb-run -a -s "-screen 0 1600x1000x24")
 fi
-exec "${run[@]}"
+if [ $# -gt 0 ]; then
+    exec "${screen[@]}" "${pytest[@]}" "$@"
+fi
+# two at a time, one thread each; windows share one screen, so they come one after the other
+OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 "${screen[@]}" "${pytest[@]}" -n 2 --dist loadfile --ignore tests/ui
+exec "${screen[@]}" "${pytest[@]}" tests/ui
