@@ -144,7 +144,7 @@ class Measurement:
         return float(self._misfit(x) / whole.norm().clamp(min=1e-30))
 
     def residual_image(self, x: Tensor) -> Tensor | None:
-        """Return ``A^T (A x - y)``, of the shape of x: where a volume in model space disobeys the measurement.
+        """Return ``A^T (A x - y)``, shaped like x: where a volume in model space disobeys the measurement.
 
         None where nothing was measured of the result.
         """
