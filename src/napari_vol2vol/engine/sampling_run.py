@@ -242,12 +242,11 @@ class SamplingRun:
         residual = measurement.relative_residual(x)
         if self.box is not None and (image := measurement.residual_image(x)) is not None:
             self._tap("data residual", image)
+        psnr = results.psnr(array)
         if self._what:
             results.fixed, results.fixed_residual = array, residual
         else:
             results.newest, results.residual = array, residual
-        psnr = results.psnr(array)
-        if not self._what:
             facts = StepFacts(self._sample, step, *self._moment, residual=residual, psnr=psnr)
             self.trajectory.add(facts, array, self._state)
             self._state = None

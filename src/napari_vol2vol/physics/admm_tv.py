@@ -67,7 +67,7 @@ class AdmmTV:
         pull : float
             gamma of a further term ``gamma/2 |x - x_start|^2``, x_start the ``x`` given.
         """
-        given = x
+        b = b + pull * x if pull else b
         data, axes = normal_map(operator), self.axes
         spanned = tuple(range(-min(x.ndim, 4), 0))
         change = differences(x, axes)
@@ -80,7 +80,6 @@ class AdmmTV:
         for _ in range(self.steps):
             split = shrink(change + u, self.weight / self.penalty)
             right = b + self.penalty * differences_adjoint(split - u, axes)
-            right = right + pull * given if pull else right
             x = conjugate_gradient(
                 matrix, right, x, steps=self.cg_steps, tolerance=self.cg_tolerance, axes=spanned
             )

@@ -97,24 +97,34 @@ class Problem:
         Where gamma is left open it is that of a white prior and the noise of the measurement: without it
         the conjugate gradients go on until they fit the noise.
         """
-        gamma = self.options["gamma"]
-        if gamma is None and self.sigma:
-            gamma = white_posterior_gamma(self.diffused.schedule, self.sigma)
-        elif gamma is None:
-            gamma = GAMMA_CT if isinstance(self.operator, Projector) else GAMMA_MRI
+        gamma = self._gamma(GAMMA_CT if self._is_ct else GAMMA_MRI)
         count = steps or self.options["cg_steps"]
         return Proximal(self.operator, self.y, gamma, count, slice_batch=self.context.slice_batch)
 
     def mbir(self, loss_steps: int | None = None) -> TotalVariationAlongZ:
-        """Return the ADMM of DiffusionMBIR."""
+        """Return the ADMM of DiffusionMBIR.
+
+        Where gamma is left open there is none for CT: its few steps of CG hold noise back enough, and a pull
+        costs 1 dB.
+        """
         o = self.options
         weight, penalty = total_variation_of(self.context, TV_ALONG_Z)
         solver = AdmmTV(weight / self.diffused.scale, penalty, (-3,), o["admm_steps"], o["cg_steps"])
-        gamma: OfTime | None = o["gamma"]
-        if gamma is None:  # for CT the few steps of CG hold noise back enough, and a pull costs 1 dB
-            is_mri = not isinstance(self.operator, Projector) and self.sigma
-            gamma = white_posterior_gamma(self.diffused.schedule, self.sigma) if is_mri else 0.0  # type: ignore[arg-type]
+        gamma = self._gamma(0.0, from_noise=not self._is_ct)
         return TotalVariationAlongZ(self.operator, self.y, solver, loss_steps, gamma)
+
+    @property
+    def _is_ct(self) -> bool:
+        return isinstance(self.operator, Projector)
+
+    def _gamma(self, otherwise: float, *, from_noise: bool = True) -> OfTime:
+        """Return the gamma asked for; left open, that of the noise where it is known, or ``otherwise``."""
+        asked: OfTime | None = self.options["gamma"]
+        if asked is not None:
+            return asked
+        if from_noise and self.sigma:
+            return white_posterior_gamma(self.diffused.schedule, self.sigma)
+        return otherwise
 
     def adaptation(self, iterations: int | None = None) -> AdaptationSettings:
         """Return the settings of the optimiser; ``iterations`` in place of those asked for."""

@@ -43,8 +43,7 @@ def guess_phase(volume: Volume) -> Phase:
     """
     steps = [max(1, round(WORKING_MM / s)) for s in volume.spacing_mm]
     spacing = [s * k for s, k in zip(volume.spacing_mm, steps, strict=True)]
-    hu = np.clip(volume.data[:: steps[0], :: steps[1], :: steps[2]], -1000, 1500)
-    hu = ndimage.gaussian_filter(hu, [1.5 / s for s in spacing])
+    hu = _smoothed(volume.data[:: steps[0], :: steps[1], :: steps[2]], spacing)
     blood = _large_bright_even(hu, spacing)
     total = float(blood.sum() * np.prod(spacing) / 1000)
     if total < ENOUGH_ML:
@@ -55,8 +54,11 @@ def guess_phase(volume: Volume) -> Phase:
 def enhanced_blood(volume: Volume) -> NDArray[np.bool_]:
     """Return where `guess_phase` sees enhanced blood, on the volume's own grid `(z, y, x)`."""
     spacing = list(volume.spacing_mm)
-    hu = ndimage.gaussian_filter(np.clip(volume.data, -1000, 1500), [1.5 / s for s in spacing])
-    return _large_bright_even(hu, spacing)
+    return _large_bright_even(_smoothed(volume.data, spacing), spacing)
+
+
+def _smoothed(hu: NDArray[np.float32], spacing: list[float]) -> NDArray[np.float32]:
+    return np.asarray(ndimage.gaussian_filter(np.clip(hu, -1000, 1500), [1.5 / s for s in spacing]))
 
 
 def _large_bright_even(hu: NDArray[np.float32], spacing: list[float]) -> NDArray[np.bool_]:

@@ -58,13 +58,18 @@ class MethodFields(QWidget):
     @property
     def card(self) -> Any | None:
         """The card of the chosen bundle, None where none is needed or none is there."""
-        index = self.bundle.currentIndex() - self._automatic
-        return self._cards[max(index, 0)] if max(index, 0) < len(self._cards) else None
+        index = max(self.bundle.currentIndex() - self._automatic, 0)
+        return self._cards[index] if index < len(self._cards) else None
 
     @property
     def _automatic(self) -> bool:
         """Whether the first entry leaves the choice to the engine: which prior has the image's channels."""
         return bool(self._cards) and getattr(self._cards[0], "task", "") == PRIOR_TASK
+
+    @property
+    def _chosen(self) -> Any | None:
+        """The card that the user chose, None where the engine is to choose."""
+        return None if self._automatic and self.bundle.currentIndex() == 0 else self.card
 
     @property
     def system_info(self) -> Any:
@@ -83,13 +88,10 @@ class MethodFields(QWidget):
 
     def values(self) -> dict[str, Any]:
         """Return the fields of a `Translation` that are chosen here."""
-        card = self.card
         return {
             "task": self.task.currentData(),
             "system": self.system.currentData(),
-            "bundle": None
-            if card is None or (self._automatic and not self.bundle.currentIndex())
-            else card.name,
+            "bundle": None if self._chosen is None else self._chosen.name,
             "steps": self.steps.value(),
             "samples": self.samples.value(),
         }
@@ -156,6 +158,5 @@ class MethodFields(QWidget):
         return int(own(self.card) if own else getattr(self.card, "default_steps", 0) or info.default_steps)
 
     def _show_card(self) -> None:
-        chosen = self.card is not None and not (self._automatic and not self.bundle.currentIndex())
-        self.info.show_card(self.card if chosen else None)
+        self.info.show_card(self._chosen)
         self.bundle.setToolTip(self.bundle.currentText())

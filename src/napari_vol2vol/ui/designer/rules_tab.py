@@ -12,6 +12,7 @@ from napari_vol2vol.ct_windows import CT_WINDOWS
 from napari_vol2vol.study.check import ANALYSES
 from napari_vol2vol.study.design import Allocation, Reader, Study, WindowPolicy
 from napari_vol2vol.ui.designer.tab import Tab, parts
+from napari_vol2vol.ui.option_fields import editor_write
 from napari_vol2vol.ui.row import Row
 
 PERCENTILES = "percentiles"
@@ -107,7 +108,7 @@ class RulesTab(Tab):
         }
         for field, value in values.items():
             with QSignalBlocker(field):
-                write(field, value)
+                editor_write(field, value)
         for spin in (self.low, self.high):
             spin.setEnabled(window.preset is None)
 
@@ -140,15 +141,3 @@ class RulesTab(Tab):
             alpha=round(self.alpha.value(), 4),
             washout_days=self.washout.value(),
         )
-
-
-def write(field: QWidget, value: Any) -> None:
-    """Show a value in a field."""
-    if isinstance(field, QLineEdit):
-        field.setText(value)
-    elif isinstance(field, QComboBox):
-        field.setCurrentText(value)
-    elif isinstance(field, QCheckBox):
-        field.setChecked(value)
-    else:
-        field.setValue(value)
