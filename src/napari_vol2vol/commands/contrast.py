@@ -93,7 +93,7 @@ def regions_of(texts: list[str]) -> dict[str, tuple[int, ...]]:
 
 
 def _print(found: ContrastCheck) -> None:
-    from napari_vol2vol.evaluation.contrast_check import PLANES
+    from napari_vol2vol.anatomical_planes import PLANES
 
     out.print(f"{'region':12} {'voxels':>9} {'HU before':>10} {'after':>8} {'change':>8}   (medians)")
     for t in found.tissues:
@@ -102,7 +102,7 @@ def _print(found: ContrastCheck) -> None:
     for s in found.slices:
         out.print(f"{s.plane:12} {s.ratio:9.3f} {100 * s.within:8.1f} %")
     for f in found.findings:
-        out.print(f"{PLANES[f.axis]}: {f.text}: {f.found:.3g}, expected {f.expected:.3g}")
+        out.print(f"{PLANES[f.axis].name}: {f.text}: {f.found:.3g}, expected {f.expected:.3g}")
     if not found.findings:
         out.print("coherence: nothing differs from the source beyond what other noise would do")
 

@@ -14,7 +14,7 @@ from napari_vol2vol.bundles.weights import load_velocity
 from napari_vol2vol.engine import Translation, translate
 from napari_vol2vol.phantoms.torso_ct import make_torso_pair
 from napari_vol2vol.sampling.flow import network_calls
-from napari_vol2vol.tasks.contrast_change import RANGE_HU
+from napari_vol2vol.tasks.contrast_change import REMOVAL
 from napari_vol2vol.volume import Volume
 
 #: Millimetres that the scan covers along its width and height.
@@ -80,9 +80,7 @@ def _plain_seconds(scan: Volume, bundle: str | None, count: int) -> float:
     network: nn.Module = load_velocity(
         next(iter(required_bundles(card).values()), card), torch.device("cpu")
     ).to(torch.float32, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    low, high = RANGE_HU
-    slices = np.clip(scan.data[:count], low, high)
-    images = torch.from_numpy(2 * (slices - low) / (high - low) - 1).float()[:, None, None].contiguous()
+    images = REMOVAL.prepare(scan, REMOVAL.default_factor, 1).plain[:count, None, None].contiguous()
     t = torch.ones(1)
     with torch.inference_mode():
         network(images[0], t)

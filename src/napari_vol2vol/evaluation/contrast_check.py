@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_vol2vol.anatomical_planes import PLANES
 from napari_vol2vol.metrics.coherence import Finding, coherence
 from napari_vol2vol.volume import Volume, check_reference
 
 Mask = NDArray[np.bool_]
-PLANES = ("axial", "coronal", "sagittal")
 #: Neighbouring slices of the result may differ by so much more or less than those of the source.
 WITHIN = 0.1
 
@@ -32,7 +31,7 @@ class TissueChange:
 
 @dataclass(frozen=True)
 class SliceChange:
-    """Mean difference of neighbouring slices along an axis, result over source.
+    """Mean difference of neighbouring slices along an axis inside the body, result over source.
 
     ``ratio`` is its median over the slices, ``within`` the share of slices in which it is within 10 % of 1.
     """
@@ -55,7 +54,7 @@ class ContrastCheck:
         return {
             "tissues": [asdict(t) for t in self.tissues],
             "slices": [asdict(s) for s in self.slices],
-            "findings": [f"{PLANES[f.axis]}: {f.text}" for f in self.findings],
+            "findings": [f"{PLANES[f.axis].name}: {f.text}" for f in self.findings],
         }
 
 
@@ -80,17 +79,15 @@ def check_contrast(source: Volume, result: Volume, regions: Mapping[str, Mask]) 
         old, new = before[mask], after[mask]
         medians = (float(np.median(v)) for v in (old, new, new - old))
         changes.append(TissueChange(name, int(mask.sum()), *medians))
-    findings = coherence(after, before, source.spacing_mm).findings
-    return ContrastCheck(changes, [_along(axis, before, after) for axis in range(3)], list(findings))
+    found = coherence(after, before, source.spacing_mm)
+    slices = [
+        _between(plane.name, ours.profiles.difference, theirs.profiles.difference)
+        for plane, ours, theirs in zip(PLANES, found.volume, found.reference, strict=True)
+    ]
+    return ContrastCheck(changes, slices, list(found.findings))
 
 
-def _along(axis: int, before: NDArray[np.float32], after: NDArray[np.float32]) -> SliceChange:
-    old, new = (_differences(v, axis) for v in (before, after))
-    ratio = new[old > 0] / old[old > 0]
-    return SliceChange(PLANES[axis], float(np.median(ratio)), float(np.mean(np.abs(ratio - 1) <= WITHIN)))
-
-
-def _differences(volume: NDArray[np.float32], axis: int) -> NDArray[np.float64]:
-    """Return the mean absolute difference of each slice to the next, one slice at a time."""
-    stack = np.moveaxis(volume, axis, 0)
-    return np.array([np.abs(b - a).mean(dtype=np.float64) for a, b in pairwise(stack)])
+def _between(plane: str, after: NDArray[np.float32], before: NDArray[np.float32]) -> SliceChange:
+    """Return how the differences of neighbouring slices changed, NaN where there is no body left out."""
+    ratio = (after / before)[np.isfinite(before) & (before > 0)]
+    return SliceChange(plane, float(np.median(ratio)), float(np.mean(np.abs(ratio - 1) <= WITHIN)))
