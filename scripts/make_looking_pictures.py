@@ -8,13 +8,12 @@ each made by ``vol2vol translate``. Needs a display:
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import napari
 from PIL import Image
+from qt_waiting import wait_until
 from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_vol2vol.evaluation.export import export_run
@@ -27,17 +26,6 @@ SIZE = (1240, 820)
 RUNS = ("palette", "tpdm", "score-fusion")
 #: Shown black to white: cerebrospinal fluid to a little above white matter.
 LIMITS = (0, 140)
-
-
-def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
-    """Let Qt work until something is reached; return whether it was."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        if reached():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 class Stage:

@@ -7,28 +7,16 @@ installed. The run is grabbed when enough samples are finished for an uncertaint
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import napari
+from qt_waiting import wait_until
 from qtpy.QtWidgets import QApplication, QMainWindow
 
 from napari_vol2vol.ui.commands import run_sample
 from napari_vol2vol.ui.translate_dock import TranslateDock
 
 SIZE = (1500, 950)
-
-
-def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
-    """Let Qt work until something is reached; return whether it was."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        if reached():
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def steps_into(dock: TranslateDock, sample: int, part: float) -> bool:

@@ -35,7 +35,7 @@ from napari_vol2vol.training.contrast_validation import (
     one_call,
     one_step_of_rk2,
 )
-from napari_vol2vol.training.export import export_bundle
+from napari_vol2vol.training.export import amended_card, export_bundle
 from napari_vol2vol.training.flow_pool import PIXEL_MM, SLICE_MM, TorsoPool
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.stages import Loss
@@ -170,23 +170,22 @@ def _check(recipe: Recipe) -> None:
 
 def _describe(bundle: Path, recipe: Recipe, loop: Loop, family: str | None) -> None:
     """Say in the card what only a bundle of pairs says: its family, modality, planes and spacing."""
-    path = bundle / "metadata.json"
-    raw = json.loads(path.read_text())
-    raw["data_source"] = "procedural torsos"
-    own = raw["vol2vol"]
-    if family is not None:
-        own["network"]["family"] = family
-    own["planes"] = list(dict.fromkeys(recipe.planes))
-    own["modality"] = ["CT"]
-    own["input_spacing_mm"] = [
-        [SLICE_MM[0], PIXEL_MM[0], PIXEL_MM[0]],
-        [SLICE_MM[1], PIXEL_MM[1], PIXEL_MM[1]],
-    ]
-    own["training"] = (
-        f"recipe {recipe.name}, seed {recipe.seed}, {loop.step} steps, {loop.seconds / 60:.0f} CPU minutes. "
-        f"Procedural patients alone; validation: procedural patient {HELD_OUT}."
-    )
-    path.write_text(json.dumps(raw, indent=2, ensure_ascii=False) + "\n")
+    with amended_card(bundle) as card:
+        card["data_source"] = "procedural torsos"
+        own = card["vol2vol"]
+        if family is not None:
+            own["network"]["family"] = family
+        own["planes"] = list(dict.fromkeys(recipe.planes))
+        own["modality"] = ["CT"]
+        own["input_spacing_mm"] = [
+            [SLICE_MM[0], PIXEL_MM[0], PIXEL_MM[0]],
+            [SLICE_MM[1], PIXEL_MM[1], PIXEL_MM[1]],
+        ]
+        before = f", from the weights of {recipe.start}" if recipe.start else ""
+        own["training"] = (
+            f"recipe {recipe.name}, seed {recipe.seed}, {loop.step} steps, {loop.seconds / 60:.0f} CPU "
+            f"minutes{before}. Procedural patients alone; validation: procedural patient {HELD_OUT}."
+        )
 
 
 def write_reversed(bundle: Path) -> Path:

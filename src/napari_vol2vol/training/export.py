@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,15 @@ def export_bundle(
     card["vol2vol"]["validation"] = dict(figures or {})
     (folder / "metadata.json").write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
     return folder
+
+
+@contextmanager
+def amended_card(bundle: Path) -> Iterator[dict[str, Any]]:
+    """Hand out the card of an exported bundle for changes, and write it when the block ends."""
+    path = bundle / "metadata.json"
+    card = json.loads(path.read_text())
+    yield card
+    path.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n")
 
 
 def describe(

@@ -6,7 +6,6 @@ network sees x_t at unit variance and predicts v, which is denoising score match
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -29,7 +28,7 @@ from napari_vol2vol.sampling.branches import Diffused
 from napari_vol2vol.sampling.mutual_information_guide import GAIN, NO_MAP, guiding_layer
 from napari_vol2vol.sampling.predictions import target, to_x0
 from napari_vol2vol.sampling.schedules import time_of_noise, variance_preserving
-from napari_vol2vol.training.export import export_bundle
+from napari_vol2vol.training.export import amended_card, export_bundle
 from napari_vol2vol.training.guided_images import TargetPool, as_source, draw_slices, target_pool
 from napari_vol2vol.training.recipe import Guidance, Recipe
 from napari_vol2vol.training.stages import Loss
@@ -173,13 +172,11 @@ def train_guided_score(
 
 def _describe(bundle: Path, recipe: Recipe) -> None:
     """Say in the card what only this stage's card says: the layer, and that any source will do."""
-    path = bundle / "metadata.json"
-    raw = json.loads(path.read_text())
-    own = raw["vol2vol"]
-    own["network"]["guidance"] = asdict(window_of(recipe.guidance))
-    own["modality"] = list(recipe.modality) or [recipe.target]
-    own["training"] += f" No other modality than {recipe.target} was seen: any source is zero-shot."
-    path.write_text(json.dumps(raw, indent=2, ensure_ascii=False) + "\n")
+    with amended_card(bundle) as card:
+        own = card["vol2vol"]
+        own["network"]["guidance"] = asdict(window_of(recipe.guidance))
+        own["modality"] = list(recipe.modality) or [recipe.target]
+        own["training"] += f" No other modality than {recipe.target} was seen: any source is zero-shot."
 
 
 __all__ = ["STAGE", "GuidedValidation", "guided_loss", "train_guided_score"]

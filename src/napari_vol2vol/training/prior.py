@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,7 +21,7 @@ from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.sampling.branches import Diffused
 from napari_vol2vol.sampling.predictions import to_x0
 from napari_vol2vol.sampling.schedules import time_of_noise
-from napari_vol2vol.training.export import export_bundle
+from napari_vol2vol.training.export import amended_card, export_bundle
 from napari_vol2vol.training.prior_images import SOURCES, ImagePool, make_pool, root_mean_square
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.stages import Loss, diffuse
@@ -124,13 +123,12 @@ def train_prior(
 
 def _describe(bundle: Path, recipe: Recipe, loop: Loop) -> None:
     """Say in the card what only a prior's card says: its images, and that any grid will do."""
-    path = bundle / "metadata.json"
-    raw = json.loads(path.read_text())
-    raw["data_source"] = SOURCES[recipe.images]
-    own = raw["vol2vol"]
-    own["modality"], own["input_spacing_mm"] = list(recipe.modality), [[0.1] * 3, [20.0] * 3]
-    own["training"] = (
-        f"recipe {recipe.name}, seed {recipe.seed}, {loop.step} steps, {loop.seconds / 60:.0f} CPU minutes. "
-        f"No scans: {raw['data_source']} alone, made while training; validation: those of another seed."
-    )
-    path.write_text(json.dumps(raw, indent=2, ensure_ascii=False) + "\n")
+    with amended_card(bundle) as card:
+        card["data_source"] = SOURCES[recipe.images]
+        own = card["vol2vol"]
+        own["modality"], own["input_spacing_mm"] = list(recipe.modality), [[0.1] * 3, [20.0] * 3]
+        own["training"] = (
+            f"recipe {recipe.name}, seed {recipe.seed}, {loop.step} steps, {loop.seconds / 60:.0f} CPU "
+            f"minutes. No scans: {card['data_source']} alone, made while training; validation: those of "
+            "another seed."
+        )
