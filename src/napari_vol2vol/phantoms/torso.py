@@ -19,7 +19,7 @@ LABELS = (
     "air", "table", "skin", "fat", "muscle", "visceral fat", "bowel", "bowel gas", "stomach", "liver",
     "gallbladder", "spleen", "pancreas", "kidney cortex", "kidney medulla", "lung", "heart muscle", "disc",
     "trabecular bone", "cortical bone", "vein", "portal vein", "renal vein", "heart chamber", "artery",
-    "aorta",
+    "aorta", "right heart", "upper vena cava", "pulmonary vessel",
 )  # fmt: skip
 #: Where the middle of the vertebrae lies, in shares of the way from the middle to the back.
 SPINE = -0.45
@@ -47,10 +47,16 @@ class _Builder:
     """Lays labels over one another in the bent space of one patient."""
 
     def __init__(
-        self, rng: np.random.Generator, shape: tuple[int, int, int], spacing: tuple[float, float, float]
+        self,
+        rng: np.random.Generator,
+        fresh: np.random.Generator,
+        shape: tuple[int, int, int],
+        spacing: tuple[float, float, float],
+        middle_mm: float,
     ) -> None:
         self.rng = rng
-        self.space = Space.bent(rng, shape, spacing)
+        self.fresh = fresh
+        self.space = Space.bent(rng, shape, spacing, middle_mm=middle_mm)
         self.labels = np.zeros(shape, np.uint8)
         self.half_width = rng.uniform(140, 185)
         self.half_depth = self.half_width * rng.uniform(0.66, 0.78)
@@ -115,9 +121,26 @@ class _Builder:
         centre = self.point(self.dome + 85, 25, -25)
         muscle = space.ellipsoid(centre, self.radii(48, 42, 55))
         self.lay("heart muscle", (muscle < 1) & self.cavity)
-        for shift in (-16, 18):
+        for shift, name in ((-16, "heart chamber"), (18, "right heart")):
             chamber = (centre[0], centre[1] + rng.normal(0, 4), centre[2] + shift * self.size)
-            self.lay("heart chamber", space.ellipsoid(chamber, self.radii(30, 26, 17)) < 1, ("heart muscle",))
+            self.lay(name, space.ellipsoid(chamber, self.radii(30, 26, 17)) < 1, ("heart muscle",))
+        self._pulmonary(centre)
+
+    def _pulmonary(self, heart: Point) -> None:
+        """Lay the vessels of the lungs, from each hilum outwards, and the vein that enters the heart from above."""
+        rng, size = self.fresh, self.size
+        for side in (1, -1):
+            hilum = np.array([heart[0] + 28, -2.0, heart[2] + side * 32 * size + 22 * size])
+            trunk = self.space.tube([(heart[0] + 38, heart[1] - 8, heart[2] + 10 * size), tuple(hilum)], 11.0)
+            self.lay("pulmonary vessel", trunk & self.cavity)
+            for _ in range(int(rng.integers(9, 15))):
+                way = rng.normal(0, 1, 3) * (45, 32, 12) + (0, 0, side * 48 * size)
+                bend = rng.normal(0, 7, 3)
+                path = [tuple(hilum), tuple(hilum + way / 2 + bend), tuple(hilum + way)]
+                self.lay("pulmonary vessel", self.space.tube(path, rng.uniform(3, 5.5), 1.0), ("lung",))
+        right = (heart[0] + 12, heart[1], heart[2] + 26 * size)
+        above = (300.0, right[1] - 4, right[2] + rng.normal(4, 4))
+        self.lay("upper vena cava", self.space.tube([right, above], rng.uniform(7, 11)))
 
     def digestive(self) -> None:
         """Lay bowel loops, stomach, liver with gallbladder, spleen and pancreas."""
@@ -252,14 +275,17 @@ def make_torso(
     seed: int,
     shape: tuple[int, int, int] = (96, 256, 256),
     spacing_mm: tuple[float, float, float] = (2.5, 1.5, 1.5),
+    *,
+    middle_mm: float = 0.0,
 ) -> Torso:
     """Return the organs of a random patient on a grid of ``shape`` (z, y, x), about the upper abdomen.
 
-    The middle of the grid lies some centimetres below the domes of the diaphragm. The same seed gives the
-    same patient on the same grid.
+    The middle of the grid lies ``middle_mm`` above a place some centimetres below the domes of the
+    diaphragm: 0 shows the upper abdomen, 100 the lower chest. The same seed gives the same patient on the
+    same grid.
     """
-    rng = np.random.default_rng([seed, 7])
-    builder = _Builder(rng, shape, spacing_mm)
+    rng, fresh = np.random.default_rng([seed, 7]), np.random.default_rng([seed, 13])
+    builder = _Builder(rng, fresh, shape, spacing_mm, middle_mm)
     builder.wall()
     builder.digestive()
     hilums = builder.urinary()

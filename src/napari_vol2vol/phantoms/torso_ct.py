@@ -2,7 +2,8 @@
 
 Native values and their spread are those of adults at 120 kV. The arterial phase (15 to 35 s after injection)
 adds what iodine does by then: aorta and arteries are bright, the cortex of the kidneys and the spleen, in its
-stripes, take it up, the liver hardly does, and the veins below the kidneys have none yet.
+stripes, take it up, the liver hardly does, and the veins below the kidneys have none yet. What comes from the
+arm, upper vena cava, right heart and vessels of the lungs, is anything from empty to denser than the aorta.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ NATIVE: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 #: Blood is alike in all vessels without contrast medium.
 BLOOD = (42.0, 4.0)
-VESSELS = ("vein", "portal vein", "renal vein", "heart chamber", "artery", "aorta")
+VESSELS = (
+    "vein", "portal vein", "renal vein", "heart chamber", "artery", "aorta", "right heart", "upper vena cava",
+    "pulmonary vessel",
+)  # fmt: skip
 #: Range of what the arterial phase adds in HU; of arteries and chambers in shares of the aorta's.
 ADDED: dict[str, tuple[float, float]] = {
     "muscle": (2, 8), "bowel": (15, 45), "stomach": (0, 12), "liver": (4, 16), "spleen": (55, 95),
@@ -33,7 +37,10 @@ ADDED: dict[str, tuple[float, float]] = {
     "vein": (0, 18), "portal vein": (8, 55), "renal vein": (50, 130),
 }  # fmt: skip
 AORTA = (190.0, 380.0)
-SHARES = {"artery": (0.88, 1.0), "heart chamber": (0.85, 1.05), "aorta": (1.0, 1.0)}
+SHARES = {
+    "artery": (0.88, 1.0), "heart chamber": (0.85, 1.05), "aorta": (1.0, 1.0), "right heart": (0.3, 1.4),
+    "upper vena cava": (0.1, 2.6), "pulmonary vessel": (0.5, 1.3),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ def make_torso_pair(
     shape: tuple[int, int, int] = (96, 256, 256),
     spacing_mm: tuple[float, float, float] = (2.5, 1.5, 1.5),
     *,
+    middle_mm: float = 0.0,
     breathing_mm: float | None = None,
     noise: float | None = None,
 ) -> TorsoPair:
@@ -99,12 +107,14 @@ def make_torso_pair(
 
     Parameters
     ----------
+    middle_mm : float
+        As in `torso.make_torso`.
     breathing_mm : float, optional
         Standard deviation of the displacement of the contrast scan along z; random up to 1.5 by default.
     noise : float, optional
         Standard deviation of both scans' noise in HU; random in [6, 20] by default.
     """
-    torso = make_torso(seed, shape, spacing_mm)
+    torso = make_torso(seed, shape, spacing_mm, middle_mm=middle_mm)
     rng = np.random.default_rng([seed, 11])
     native, added = _values(rng)
     texture = _texture(rng, torso)

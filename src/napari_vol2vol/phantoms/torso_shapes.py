@@ -38,7 +38,7 @@ def smooth_field(
 class Space:
     """Positions in mm `(z, y, x)` of every voxel: z up, y forwards, x to the patient's right.
 
-    The middle of the grid is 0. They are bent by a smooth random field, so that no organ is an exact
+    The middle of the grid is 0, or ``middle_mm`` along z. They are bent by a smooth random field, so that no organ is an exact
     ellipsoid.
     """
 
@@ -54,11 +54,13 @@ class Space:
         shape: tuple[int, int, int],
         spacing_mm: tuple[float, float, float],
         amplitude_mm: float = 4.0,
+        middle_mm: float = 0.0,
     ) -> Space:
-        """Return the positions of a grid, displaced by bumps of two sizes."""
+        """Return the positions of a grid, ``middle_mm`` up along z, displaced by bumps of two sizes."""
         axes = [
             (np.arange(n, dtype=np.float32) - (n - 1) / 2) * s for n, s in zip(shape, spacing_mm, strict=True)
         ]
+        axes[0] += np.float32(middle_mm)
         grids = np.meshgrid(*axes, indexing="ij")
         for grid in grids:
             grid += amplitude_mm * smooth_field(rng, shape, spacing_mm, 90.0)

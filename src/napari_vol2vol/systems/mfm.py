@@ -19,6 +19,7 @@ from napari_vol2vol.errors import BundleError
 from napari_vol2vol.sampling.flow import FLOW_SAMPLERS, Velocity, linear_path, reversed_in_time
 from napari_vol2vol.sampling.planes import Plane, apply_plane
 from napari_vol2vol.systems.assembly import Assembly, Context, planes_of
+from napari_vol2vol.systems.body_box import body_box, inside
 
 #: What lies at t = 0 and at t = 1 of the flow, as the targets of bundles.
 NATIVE, ARTERIAL = "native", "arterial"
@@ -58,11 +59,12 @@ def flow_along(context: Context, planes: Sequence[Plane]) -> Assembly:
 
 
 def flow_of(context: Context, velocity: Velocity) -> Assembly:
-    """Assemble the run of a velocity, turned round where the bundle's target is the arterial phase."""
+    """Assemble the run of a velocity in the body, turned round where the target is the arterial phase."""
     card = context.bundle()
     source = context.measurement.condition(card.inputs)[0]
     turned = velocity if card.target == NATIVE else reversed_in_time(velocity)
-    return Assembly(turned, linear_path, lambda x: x, FLOW_SAMPLERS, source)
+    within = inside(turned, body_box(source))
+    return Assembly(within, linear_path, lambda x: x, FLOW_SAMPLERS, source)
 
 
 def mean_velocity(context: Context, planes: Sequence[Plane]) -> Velocity:

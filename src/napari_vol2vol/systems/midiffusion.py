@@ -3,7 +3,8 @@
 At every step and for every slice the condition is ``LMI(G; G, x_t)`` (algorithm 1), so a source of any
 modality will do: none was seen in training. The paper is 2D; with one plane (``Translation.plane``) this is
 its system, slice by slice. By default the planes of the bundle are averaged in x̂0 space on one x_t, so that a
-volume comes out; that is this project's.
+volume comes out, and every estimate is moved to agree with the source as a whole (`sampling.agreement`); both
+are this project's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from napari_vol2vol.bundles.weights import load_unet
 from napari_vol2vol.errors import BundleError
 from napari_vol2vol.networks.local_mutual_information import LocalMutualInformation, WindowSettings
 from napari_vol2vol.networks.unet import UNet
+from napari_vol2vol.sampling.agreement import Agreement, agreeing
 from napari_vol2vol.sampling.branches import Diffused
 from napari_vol2vol.sampling.denoisers import averaged
 from napari_vol2vol.sampling.euler_maruyama import euler_maruyama, predictor_corrector
@@ -89,6 +91,10 @@ def build(context: Context) -> Assembly:
     denoiser = averaged_planes(
         context, planes_of(context), network, diffused, guide, strength=options["strength"]
     )
+    if options["agreement"] > 0:
+        denoiser = agreeing(
+            denoiser, Agreement(source, diffused.schedule, diffused.scale, options["agreement"])
+        )
     latent = make_latent(diffused.what, diffused.scale, {})
     samplers = samplers_from(lambda: torch.zeros_like(source), 1.0, options)
     return Assembly(denoiser, diffused.schedule, latent.decode, samplers)

@@ -16,7 +16,11 @@ _CORRECTOR = (
 
 MIDIFFUSION = (
     Option(
-        "strength", 5.0, "how far to follow the map of mutual information; 1: as trained, at half the cost",
+        "agreement", 0.4, "how far each estimate is moved to share information with the source as a whole; "
+        "0: not at all, as in the paper", 0.0, 5.0,
+    ),
+    Option(
+        "strength", 1.0, "how far to follow the map of mutual information; 1: as trained, others cost twice",
         0.0, 10.0,
     ),
     *_CORRECTOR,

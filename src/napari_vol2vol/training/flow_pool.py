@@ -57,7 +57,10 @@ class TorsoPool:
     def _make(self) -> Pair:
         pixel = float(np.exp(self.rng.uniform(*np.log(PIXEL_MM))))
         spacing = (float(np.exp(self.rng.uniform(*np.log(SLICE_MM)))), pixel, pixel)
-        made = make_torso_pair(1000 * self._seed + self._made, self.settings.phantom_shape, spacing)
+        height = float(np.random.default_rng([self._seed, 43, self._made]).uniform(*self.settings.middle_mm))
+        made = make_torso_pair(
+            1000 * self._seed + self._made, self.settings.phantom_shape, spacing, middle_mm=height
+        )
         self._made += 1
         bright = ndimage.uniform_filter(made.contrast - made.native, 3) > ENHANCED_HU
         where = np.argwhere(bright)
@@ -65,8 +68,9 @@ class TorsoPool:
         return Pair(in_model_space(made.native), in_model_space(made.contrast), where[chosen])
 
     def slices(self, rng: np.random.Generator, plane: Plane, crop: int) -> tuple[Tensor, Tensor]:
-        """Return a random slice of a random patient, native and contrast `(crop, crop)`, flipped and turned.
+        """Return a random slice of a random patient, native and contrast `(crop, crop)`.
 
+        It is flipped and turned unless ``settings.turned`` says otherwise.
         ``settings.enhancing_share`` of them are centred on an enhanced voxel. Grids smaller than the crop are
         continued by their mirror image.
         """
@@ -79,9 +83,9 @@ class TorsoPool:
         image = np.pad(image, [(0, 0), (0, short[0]), (0, short[1])], mode="symmetric")
         rest = np.delete(centre, axis) - crop // 2
         y, x = (int(np.clip(c, 0, n - crop)) for c, n in zip(rest, image.shape[1:], strict=True))
-        image = np.rot90(image[:, y : y + crop, x : x + crop], int(rng.integers(4)), (1, 2))
-        if rng.random() < 0.5:
-            image = image[:, :, ::-1]
+        image = image[:, y : y + crop, x : x + crop]
+        if self.settings.turned:
+            image = np.rot90(image, int(rng.integers(4)), (1, 2))[:, :, :: rng.choice([-1, 1])]
         native, contrast = torch.from_numpy(np.ascontiguousarray(image))
         return native, contrast
 
