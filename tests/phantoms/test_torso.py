@@ -27,7 +27,8 @@ def test_every_organ_is_there_in_every_patient():
     for seed in range(3):
         found = np.unique(make_torso(seed, SHAPE, SPACING).labels)
         missing = [name for i, name in enumerate(LABELS) if i not in found]
-        assert set(missing) <= {"bowel gas", "gallbladder", "upper vena cava"}  # above this grid
+        above = {"upper vena cava", "pulmonary vessel"}  # may lie above this grid
+        assert set(missing) <= {"bowel gas", "gallbladder"} | above
 
 
 def test_liver_is_right_spleen_left_spine_behind_and_lungs_above(pair):
@@ -108,6 +109,8 @@ def test_the_lower_chest_shows_what_comes_from_the_arm():
     chest = make_torso(2, shape, spacing, middle_mm=100.0)
     assert all(chest.mask(name).any() for name in ("upper vena cava", "right heart", "pulmonary vessel"))
     assert chest.mask("lung").sum() > make_torso(2, shape, spacing).mask("lung").sum()
-    cava, spine = (middle_of(chest.mask(name)) for name in ("upper vena cava", "trabecular bone"))
-    assert cava[2] > spine[2]  # to the patient's right
+    cava, left, spine = (
+        middle_of(chest.mask(name)) for name in ("upper vena cava", "heart chamber", "trabecular bone")
+    )
+    assert cava[2] > left[2]  # to the patient's right
     assert cava[1] > spine[1]  # in front
