@@ -9,6 +9,7 @@ import torch
 
 from napari_vol2vol.engine import Notice, SampleDone, SnapshotBox, Translation, translate
 from napari_vol2vol.errors import BundleError, SettingsError
+from napari_vol2vol.metrics import mutual_information
 from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.sampling.measurement import Measurement
 from napari_vol2vol.systems.registry import get_system
@@ -103,6 +104,15 @@ def test_the_map_can_be_watched_while_it_samples(bundle, t2):
     run(replace(QUICK, samples=1, plane="coronal"), t2, box=Keep())
     assert "LMI coronal" in taps[0]
     assert "LMI axial" not in taps[0]
+
+
+def test_agreement_raises_the_information_shared_with_the_source_and_none_is_the_plain_system(bundle, t2):
+    def shared(weight):
+        request = replace(QUICK, samples=1, steps=4, options={"agreement": weight})
+        return mutual_information(run(request, t2)[1].volumes["x0"].data, t2.data, 16)
+
+    none, some, more = (shared(weight) for weight in (0.0, 0.3, 0.6))
+    assert none < some < more
 
 
 def test_cancel_keeps_the_samples_that_were_finished(bundle, t2):
