@@ -150,8 +150,9 @@ class Problem:
         """
         own = {"dds-ddim": dds_ddim, "ddim": SAMPLERS["ddim"]}
         first, power = self.options["start"], self.options["spacing"]
+        last = min(self.options["end"], first)
         samplers = {
-            name: around(from_estimate(sampler, self.start, t_start=first, power=power))
+            name: around(from_estimate(sampler, self.start, t_start=first, t_end=last, power=power))
             for name, sampler in own.items()
         }
         if weights is not None:

@@ -8,6 +8,13 @@ _START_TIME = Option(
     "start", 0.98, "time at which sampling starts from the classical reconstruction with noise", 0.01, 1.0,
     label="Start T'",
 )  # fmt: skip
+_END_TIME, _MBIR_END_TIME = (
+    Option(
+        "end", value, "last time that the prior is asked at; its estimate there is the result", 1e-4, 0.5,
+        label="End",
+    )
+    for value in (0.001, 0.008)
+)  # fmt: skip
 _SPACING = Option(
     "spacing",
     3.0,
@@ -90,13 +97,13 @@ ADMM_TV = (
     Option("admm_steps", 100, "iterations of ADMM", 1, 1000, label="ADMM steps"),
     _CG_STEPS,
 )
-START = (_START_TIME, _SPACING)
+START = (_START_TIME, _END_TIME, _SPACING)
 DPS = (
     Option("strength", 1.0, "of the gradient", 0, 100),
     Option("prior_variance", 1.0, "variance of the prior that sets the size of a step", 0, 100),
 )
 DDS = (*START, _CG_STEPS, _GAMMA)
-MBIR = (*START, _TV_WEIGHT, _TV_PENALTY, _ADMM_STEPS, _MBIR_CG_STEPS, _MBIR_GAMMA)
+MBIR = (_START_TIME, _MBIR_END_TIME, _SPACING, _TV_WEIGHT, _TV_PENALTY, _ADMM_STEPS, _MBIR_CG_STEPS, _MBIR_GAMMA)
 SCD = (*DDS, *_LOW_RANK)
 DDIP = SCD
 D3IP = (*DDS, *_LOW_RANK, _SLICES)
