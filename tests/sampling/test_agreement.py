@@ -62,7 +62,9 @@ def test_size_of_a_step_does_not_depend_on_the_scale_of_the_diffused_variable(
 ) -> None:
     source, other = pair
     schedule = make_schedule("vp_cosine", {})
-    one, half = (Agreement(source, schedule, scale, 0.1)(other / scale, 0.5) - other / scale for scale in (1.0, 0.5))
+    one, half = (
+        Agreement(source, schedule, scale, 0.1)(other / scale, 0.5) - other / scale for scale in (1.0, 0.5)
+    )
     torch.testing.assert_close(one, half, rtol=1e-3, atol=1e-4)
 
 

@@ -127,7 +127,7 @@ class _Builder:
         self._pulmonary(centre)
 
     def _pulmonary(self, heart: Point) -> None:
-        """Lay the vessels of the lungs, from each hilum outwards, and the vein that enters the heart from above."""
+        """Lay the vessels of the lungs, from each hilum outwards, and the upper vena cava."""
         rng, size = self.fresh, self.size
         for side in (1, -1):
             hilum = np.array([heart[0] + 28, -2.0, heart[2] + side * 32 * size + 22 * size])

@@ -38,8 +38,8 @@ def smooth_field(
 class Space:
     """Positions in mm `(z, y, x)` of every voxel: z up, y forwards, x to the patient's right.
 
-    The middle of the grid is 0, or ``middle_mm`` along z. They are bent by a smooth random field, so that no organ is an exact
-    ellipsoid.
+    The middle of the grid is 0, or ``middle_mm`` along z. They are bent by a smooth random field, so that no
+    organ is an exact ellipsoid.
     """
 
     z: FloatArray

@@ -54,7 +54,8 @@ class Agreement:
         if float(size) < TINY:  # nothing is shared, or all of it
             return z0_hat
         open_ = given_x_t(self.schedule, t, 1.0) ** 0.5
-        return z0_hat + (self.weight * open_) * (step / size).clamp(-LARGEST, LARGEST)
+        moved: Tensor = z0_hat + (self.weight * open_) * (step / size).clamp(-LARGEST, LARGEST)
+        return moved
 
 
 def agreeing(denoiser: Denoiser, agreement: Agreement) -> Denoiser:
@@ -72,7 +73,8 @@ def gradient(source: Tensor, x: Tensor) -> Tensor:
     """Return the gradient of `mutual_information` with respect to ``x``, times the number of voxels.
 
     With p(a, b) the mean of w_a(s_i) w_b(x_i) over voxels i, N dI/dx_i is
-    ``sum_ab w_a(s_i) ln(p(a, b) / p(a) p(b)) dw_b/dx(x_i)``. Values beyond [-1, 1] count as the ends and have none.
+    ``sum_ab w_a(s_i) ln(p(a, b) / p(a) p(b)) dw_b/dx(x_i)``. Values beyond
+    [-1, 1] count as the ends and have none.
     """
     told = _log_ratio(_joint(source, x))
     out = torch.empty(x.numel(), dtype=torch.float32, device=x.device)

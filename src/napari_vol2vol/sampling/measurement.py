@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -139,9 +140,7 @@ class Measurement:
         """
         if self.observed is None:
             return None
-        y, operator, nothing = self.observed.y, self.observed.operator, self.observed.nothing
-        whole = y - operator(torch.full_like(x, nothing)) if nothing else y
-        return float(self._misfit(x) / whole.norm().clamp(min=1e-30))
+        return self._misfit(x) / max(self._measured_norm(x), 1e-30)
 
     def residual_image(self, x: Tensor) -> Tensor | None:
         """Return ``A^T (A x - y)``, shaped like x: where a volume in model space disobeys the measurement.
@@ -153,15 +152,36 @@ class Measurement:
         operator = self.observed.operator
         return operator.adjoint(operator(x) - self.observed.y)
 
-    def _misfit(self, x: Tensor) -> Tensor:
+    def _misfit(self, x: Tensor) -> float:
         """Return ``|A x - y|``, a few slices at a time where the operator lets them be apart."""
         assert self.observed is not None
         y, operator = self.observed.y, self.observed.operator
-        if not isinstance(operator, ImagingOperator) or SLICES in operator.system_axes:
-            whole: Tensor = torch.linalg.vector_norm(operator(x) - y)
-            return whole
-        parts = [slice(i, i + RESIDUAL_SLICES) for i in range(0, x.shape[SLICES], RESIDUAL_SLICES)]
-        misfits = (operator.at_slices(p)(take(x, p)) - take(y, p) for p in parts)
-        norms = torch.stack([torch.linalg.vector_norm(m) for m in misfits])
-        total: Tensor = torch.linalg.vector_norm(norms)
-        return total
+        if not _by_slice(operator):
+            return float(torch.linalg.vector_norm(operator(x) - y))
+        return _norm(operator.at_slices(p)(take(x, p)) - take(y, p) for p in _parts(x))
+
+    def _measured_norm(self, x: Tensor) -> float:
+        """Return ``|y|``, y counting from what a volume shaped like ``x`` of nothing adds."""
+        assert self.observed is not None
+        y, operator, nothing = self.observed.y, self.observed.operator, self.observed.nothing
+        if not nothing:
+            return float(torch.linalg.vector_norm(y))
+        if not _by_slice(operator):
+            return float(torch.linalg.vector_norm(y - operator(torch.full_like(x, nothing))))
+        empty = torch.full_like(take(x, slice(0, RESIDUAL_SLICES)), nothing)
+        return _norm(
+            take(y, p) - operator.at_slices(p)(take(empty, slice(0, p.stop - p.start))) for p in _parts(x)
+        )
+
+
+def _by_slice(operator: Operator) -> TypeGuard[ImagingOperator]:
+    return isinstance(operator, ImagingOperator) and SLICES not in operator.system_axes
+
+
+def _parts(x: Tensor) -> list[slice]:
+    depth = x.shape[SLICES]
+    return [slice(i, min(i + RESIDUAL_SLICES, depth)) for i in range(0, depth, RESIDUAL_SLICES)]
+
+
+def _norm(parts: Iterable[Tensor]) -> float:
+    return float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(p) for p in parts])))

@@ -103,7 +103,16 @@ DPS = (
     Option("prior_variance", 1.0, "variance of the prior that sets the size of a step", 0, 100),
 )
 DDS = (*START, _CG_STEPS, _GAMMA)
-MBIR = (_START_TIME, _MBIR_END_TIME, _SPACING, _TV_WEIGHT, _TV_PENALTY, _ADMM_STEPS, _MBIR_CG_STEPS, _MBIR_GAMMA)
+MBIR = (
+    _START_TIME,
+    _MBIR_END_TIME,
+    _SPACING,
+    _TV_WEIGHT,
+    _TV_PENALTY,
+    _ADMM_STEPS,
+    _MBIR_CG_STEPS,
+    _MBIR_GAMMA,
+)
 SCD = (*DDS, *_LOW_RANK)
 DDIP = SCD
 D3IP = (*DDS, *_LOW_RANK, _SLICES)

@@ -48,11 +48,11 @@ class PlaneView(QWidget):
         """Return the size down to which a plane stays readable."""
         return QSize(140, 120)
 
-    def close_view(self) -> None:
-        """Disconnect and free the canvas; can be called twice, also after Qt deleted it."""
+    def close_view(self, *, dying: bool = False) -> None:
+        """Disconnect and free the canvas; can be called twice, also while or after Qt deletes it."""
         if self._mirror is None:
             return
-        alive = isalive(self.canvas)
+        alive = isalive(self.canvas) and not dying
         self._mirror.close(clear=alive)
         self._mirror = None
         if alive:

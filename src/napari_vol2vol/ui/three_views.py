@@ -158,8 +158,12 @@ class ThreeViews(QWidget):
             middle = model.layers.extent.world.mean(axis=0)[-3:]
             self.crosshair.move((middle[0], middle[1], middle[2]))
 
-    def close_views(self) -> None:
-        """Disconnect everything and free the canvases; can be called twice, also after Qt deleted them."""
+    def close_views(self, *, dying: bool = False) -> None:
+        """Disconnect everything and free the canvases; can be called twice, also after Qt deleted them.
+
+        While Qt is deleting them (``dying``) they are left alone: a layer taken out would ask sliders that
+        have lost their parts already.
+        """
         if self._closed:
             return
         self._closed = True
@@ -170,7 +174,7 @@ class ThreeViews(QWidget):
         session_of(self.viewer).status_changed.disconnect(self.bar.show_run_status, missing_ok=True)
         self.curves.close_curves()
         for view in self.planes.values():
-            view.close_view()
+            view.close_view(dying=dying)
         if isalive(self):
             self._main_timer.stop()
             set_main_canvas_visible(self._window(), True)
@@ -277,4 +281,4 @@ class ThreeViews(QWidget):
 def _close_if_there(widget: Callable[[], ThreeViews | None], destroyed: object = None) -> None:
     views = widget()
     if views is not None:
-        views.close_views()
+        views.close_views(dying=True)
