@@ -267,7 +267,7 @@ def test_a_prior_has_to_have_the_channels_of_the_image(scan, coils):
     ("system", "options", "message"),
     [
         ("dds", {"cg_steps": 0}, "cg_steps: found 0, accepted are whole numbers from 1"),
-        ("dds", {"rank": 4}, "option: found rank, system dds accepts start, spacing, cg_steps, gamma"),
+        ("dds", {"rank": 4}, "option: found rank, system dds accepts start, end, spacing, cg_steps, gamma"),
         ("d3ip", {"horizon": 0.5}, "horizon: found 0.5"),
         ("fbp", {"window": "box"}, "window: found 'box', accepted are ramp"),
     ],

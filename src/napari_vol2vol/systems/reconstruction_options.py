@@ -8,12 +8,13 @@ _START_TIME = Option(
     "start", 0.98, "time at which sampling starts from the classical reconstruction with noise", 0.01, 1.0,
     label="Start T'",
 )  # fmt: skip
-_END_TIME, _MBIR_END_TIME = (
-    Option(
-        "end", value, "last time that the prior is asked at; its estimate there is the result", 1e-4, 0.5,
-        label="End",
-    )
-    for value in (0.001, 0.008)
+_END_TIME = Option(
+    "end", 0.008, "last time that the prior is asked at: what is done there is the result", 1e-4, 0.5,
+    label="End",
+)  # fmt: skip
+_MBIR_END_TIME = Option(
+    "end", None, "last time that the prior is asked at; auto: 0.008 for CT, 0.02 for MRI", 1e-4, 0.5,
+    optional=True, kind=float, label="End",
 )  # fmt: skip
 _SPACING = Option(
     "spacing",
