@@ -326,3 +326,24 @@ def test_d3ip_holds_only_a_few_volumes_whatever_the_number_of_slices(prior):
         while next(steps, None) is not None:
             pass
     assert max(most) <= 3
+
+
+@pytest.mark.parametrize("kind", [VolumeAdaptation, SliceAdaptation])
+def test_below_the_release_the_prior_is_the_bundles_own_and_what_it_learned_stays(prior, kind):
+    weights = LowRankWeights(prior.network, rank=2)
+    settings = AdaptationSettings(iterations=2, slices=3, learning_rate=1e-2, release=0.3)
+    with torch.inference_mode():
+        own = prior(x_at(0.2), 0.2)
+        with weights:
+            adaptation = kind(prior, proximal(), weights, settings)
+            adaptation(x_at(0.5), 0.5)
+            learned = weights.state()
+            below = adaptation(x_at(0.2), 0.2)
+            assert all(torch.equal(a, b) for a, b in zip(learned, weights.state(), strict=True))
+            assert any(value.abs().sum() > 0 for value in learned[1::2])
+    torch.testing.assert_close(below, own)
+
+
+def test_a_release_outside_of_time_is_refused():
+    with pytest.raises(SettingsError, match=r"release: found 1\.5"):
+        AdaptationSettings(release=1.5)

@@ -41,6 +41,8 @@ class AdaptationSettings:
         K: slices drawn for each optimiser step of `VolumeAdaptation` (6 in the paper, 3 for several coils).
     horizon : float
         zeta: weights are optimised for t in [horizon, 1 - horizon] only (40 of 1000).
+    release : float
+        Below this time the prior is its bundle's own again; 0 keeps what it has become, as in the paper.
     seed : int
         Of the slices that are drawn.
     """
@@ -50,6 +52,7 @@ class AdaptationSettings:
     iterations: int = 10
     slices: int = 6
     horizon: float = 0.04
+    release: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -62,11 +65,13 @@ class AdaptationSettings:
                 f"learning_rate, horizon: found {self.learning_rate}, {self.horizon}, accepted are a rate "
                 "above 0 and a horizon from 0 to below 0.5"
             )
+        if not 0 <= self.release <= 1:
+            raise SettingsError(f"release: found {self.release}, accepted are times from 0 to 1")
 
     def within(self, t: float) -> bool:
         """Whether weights are optimised at time t."""
         slack = 1e-9  # times like 0.96 are not exact
-        return self.horizon - slack <= t <= 1 - self.horizon + slack
+        return max(self.horizon, self.release) - slack <= t <= 1 - self.horizon + slack
 
 
 def fidelity(prior: Denoiser, correction: Correction, x_t: Tensor, t: float) -> Tensor:
@@ -96,6 +101,15 @@ class _Adaptation:
     def _begins(self, t: float) -> bool:
         begins, self._last_t = t >= self._last_t or self._last_t == float("inf"), t
         return begins
+
+    def _released(self, x_t: Tensor, t: float) -> Tensor:
+        """Return what the bundle's own prior says, and put the weights back as they were."""
+        adapted = self.weights.state()
+        self.weights.reset()
+        try:
+            return self.prior(x_t, t)
+        finally:
+            self.weights.load(adapted)
 
     def _optimise(self, x_t: Tensor, t: float, draw: Callable[[], Tensor | slice]) -> None:
         """Take the optimiser's steps, each on the slices that ``draw`` returns."""
@@ -158,7 +172,7 @@ class VolumeAdaptation(_Adaptation):
             self._optimise(x_t, t, lambda: self.draw(x_t.shape[SLICES]))
             if before is not None:
                 self._step_back(before, t)
-        return self.prior(x_t, t)
+        return self._released(x_t, t) if t < self.settings.release else self.prior(x_t, t)
 
     def draw(self, depth: int) -> Tensor:
         """Return the slices of one optimiser step (all, where there are no more than K)."""
@@ -211,6 +225,8 @@ class SliceAdaptation(_Adaptation):
                 self.weights.reset()
             start = [value.cpu() for value in self.weights.state()]
             self._states = [start] * x_t.shape[SLICES]
+        if t < self.settings.release:
+            return self._released(x_t, t)
         out = torch.empty_like(x_t)
         for i, state in enumerate(self._states):
             one = slice(i, i + 1)

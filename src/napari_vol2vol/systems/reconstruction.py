@@ -138,7 +138,7 @@ class Problem:
         o = self.options
         return AdaptationSettings(
             learning_rate=o["learning_rate"], iterations=iterations or o["iterations"],
-            slices=o.get("slices", 1), horizon=o["horizon"],
+            slices=o.get("slices", 1), horizon=o["horizon"], release=o["release"],
         )  # fmt: skip
 
     def low_rank(self) -> LowRankWeights:

@@ -67,6 +67,13 @@ _HORIZON = Option(
     0.499,
     label="Horizon ζ",
 )
+_RELEASE = Option(
+    "release",
+    0.2,
+    "time below which the prior is the bundle's own again; 0: never, as in the paper",
+    0.0,
+    1.0,
+)
 _LOSS_STEPS = Option(
     "loss_admm_steps", 1, "iterations of ADMM inside the loss of the adaptation", 1, 100,
     label="ADMM in the loss",
@@ -80,7 +87,7 @@ COMPARE = Option(
     choices=("none", "fixed"),
 )
 
-_LOW_RANK = (_RANK, _LAYERS, _RATE, _ITERATIONS, _HORIZON)
+_LOW_RANK = (_RANK, _LAYERS, _RATE, _ITERATIONS, _HORIZON, _RELEASE)
 
 FBP = (
     Option(
