@@ -85,8 +85,9 @@ def test_an_untrained_fusion_is_the_exact_average_of_the_planes(bundles, scan):
 def test_one_network_serves_both_directions(bundles, scan):
     # nothing is padded: what lies in the padding at the end of one run is not known to the other
     scan = scan.with_data(np.random.default_rng(1).uniform(-700, 700, (8, 16, 20)), affine=scan.affine)
-    there = run(scan, bundles["stirred"], solver="rk4", steps=8)
-    back = run(there, bundles["back"], task="contrast-addition", solver="rk4", steps=8)
+    own = {"solver": "rk4", "steps": 8, "options": {"grain": "network"}}
+    there = run(scan, bundles["stirred"], **own)
+    back = run(there, bundles["back"], task="contrast-addition", **own)
     assert np.abs(there.data - scan.data).max() > 1
     np.testing.assert_allclose(back.data, scan.data, atol=0.5)
 

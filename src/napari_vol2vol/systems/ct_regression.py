@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from napari_vol2vol.systems.assembly import Assembly, Context, direct
 from napari_vol2vol.systems.body_box import body_box, inside
+from napari_vol2vol.systems.flow_options import GRAIN, NETWORK
+from napari_vol2vol.systems.grain import with_grain_of
 from napari_vol2vol.systems.mfm import axial_or_asked, mean_velocity
 
 
@@ -15,4 +17,5 @@ def build(context: Context) -> Assembly:
     """Assemble the axial regression, or that of ``Context.plane``; each direction has weights of its own."""
     source = context.measurement.condition(context.bundle().inputs)[0]
     change = inside(mean_velocity(context, axial_or_asked(context)), body_box(source))
-    return direct(lambda: source - change(source, 1.0))
+    shown = with_grain_of(source, context.options.get(GRAIN.name, NETWORK))
+    return direct(lambda: shown(source - change(source, 1.0)))

@@ -20,6 +20,8 @@ from napari_vol2vol.sampling.flow import FLOW_SAMPLERS, Velocity, linear_path, r
 from napari_vol2vol.sampling.planes import Plane, apply_plane
 from napari_vol2vol.systems.assembly import Assembly, Context, planes_of
 from napari_vol2vol.systems.body_box import body_box, inside
+from napari_vol2vol.systems.flow_options import GRAIN, NETWORK
+from napari_vol2vol.systems.grain import with_grain_of
 
 #: What lies at t = 0 and at t = 1 of the flow, as the targets of bundles.
 NATIVE, ARTERIAL = "native", "arterial"
@@ -64,7 +66,8 @@ def flow_of(context: Context, velocity: Velocity) -> Assembly:
     source = context.measurement.condition(card.inputs)[0]
     turned = velocity if card.target == NATIVE else reversed_in_time(velocity)
     within = inside(turned, body_box(source))
-    return Assembly(within, linear_path, lambda x: x, FLOW_SAMPLERS, source)
+    shown = with_grain_of(source, context.options.get(GRAIN.name, NETWORK))
+    return Assembly(within, linear_path, shown, FLOW_SAMPLERS, source)
 
 
 def mean_velocity(context: Context, planes: Sequence[Plane]) -> Velocity:

@@ -11,6 +11,7 @@ from napari_vol2vol.options import Option
 from napari_vol2vol.systems import gaussian_options
 from napari_vol2vol.systems import reconstruction_options as recon
 from napari_vol2vol.systems import zero_shot_options as zero_shot
+from napari_vol2vol.systems.flow_options import GRAIN
 
 if TYPE_CHECKING:
     from napari_vol2vol.bundles.card import BundleCard
@@ -139,19 +140,19 @@ _ALL = (
                "it starts; one plane", zero_shot.SDEDIT),
     SystemInfo(
         "mfm", "Medical Flow Matching", "mfm", "a flow from one phase of CT to the other, axial slices",
-        default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS,
+        default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS, options=(GRAIN,),
     ),
     SystemInfo(
         "mfm-planes", "Flow matching of planes", "mfm_planes", "flows of three planes, averaged at each call",
-        default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS,
+        default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS, options=(GRAIN,),
     ),
     SystemInfo(
         "mfm-fusion", "Fused flow matching", "mfm_fusion", "flows of three planes, weighed by a 3D network",
-        default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS,
+        default_steps=1, solvers=FLOW_SOLVERS, seedless=FLOW_SOLVERS, options=(GRAIN,),
     ),
     SystemInfo(
         "ct-regression", "CT regression", "ct_regression", "one call a slice: the mean; the flow's networks",
-        True, False, 1,
+        True, False, 1, options=(GRAIN,),
     ),
     SystemInfo(
         "ddpm-ct", "DDPM of CT", "ddpm_ct", "conditional diffusion, axial, one noise for every slice",
