@@ -3,6 +3,7 @@ import pytest
 
 from napari_vol2vol.errors import SettingsError, VolumeError
 from napari_vol2vol.phantoms.torso_ct import make_torso_pair
+from napari_vol2vol.tasks import get_task
 from napari_vol2vol.tasks.contrast_change import ADDITION, REMOVAL
 from napari_vol2vol.tasks.contrast_phase import guess_phase
 from napari_vol2vol.volume import Volume
@@ -80,3 +81,9 @@ def test_a_source_in_the_phase_of_the_result_is_remarked_upon(patient):
     assert "native scan looks native" in remark
     (remark,) = ADDITION.remarks(contrast)
     assert "looks contrast-enhanced" in remark
+
+
+def test_the_result_is_shown_in_the_window_of_the_source():
+    assert get_task("contrast-removal").shares_window
+    assert get_task("sparse-view-ct").shares_window
+    assert not get_task("modality-translation").shares_window

@@ -154,7 +154,9 @@ def fake_catalogue() -> Any:
         return finer(source.grid, (2, 2, 2))
 
     names = ("score-fusion", "tpdm", "trilinear")
-    task = SimpleNamespace(name="super-resolution", title="Super-resolution", systems=names, simulates=True)
+    task = SimpleNamespace(
+        name="super-resolution", title="Super-resolution", systems=names, simulates=True, shares_window=True
+    )
     task.degrade, task.grid = degrade, grid
     card = SimpleNamespace(
         name="brain-t1-x4", title="Brain T1 ×4", description="A network.", licence="BSD-3-Clause",

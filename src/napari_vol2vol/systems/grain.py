@@ -32,8 +32,8 @@ def kept(source: Tensor, result: Tensor) -> Tensor:
         own = slice(start - low, stop - low)
         change = result[low:high] - source[low:high]
         small = (change.abs() < SMALL).to(change.dtype)
-        among, count = (_mean(v)[own] for v in (change * small, small))
-        smoothed = torch.where(small[own] > 0, among / count.clamp_min(1e-6), change[own])
+        among, count = (_sum(v)[own] for v in (change * small, small))
+        smoothed = torch.where(small[own] > 0, among / count.clamp_min(1), change[own])
         out[start:stop] = source[start:stop] + smoothed
     return out
 
@@ -43,10 +43,16 @@ def with_grain_of(source: Tensor, how: str) -> Callable[[Tensor], Tensor]:
     return (lambda x: kept(source, x)) if how == KEEP else (lambda x: x)
 
 
-def _mean(volume: Tensor) -> Tensor:
-    """Return means over neighbours, of those inside the volume alone."""
-    pad = tuple(n // 2 for n in NEIGHBOURS)
-    return F.avg_pool3d(volume[None, None], NEIGHBOURS, 1, pad, count_include_pad=False)[0, 0]
+def _sum(volume: Tensor) -> Tensor:
+    """Return the sum over the neighbours of every voxel that are inside the volume."""
+    pad = [n // 2 for n in NEIGHBOURS]
+    total = F.pad(volume[None], [p for n in reversed(pad) for p in (n, n)])[0]
+    for axis, count in enumerate(NEIGHBOURS):
+        wide, length = total, volume.shape[axis]
+        total = wide.narrow(axis, 0, length).clone()
+        for shift in range(1, count):
+            total += wide.narrow(axis, shift, length)
+    return total
 
 
 __all__ = ["kept", "with_grain_of"]

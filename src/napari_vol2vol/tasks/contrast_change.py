@@ -36,6 +36,7 @@ class ContrastChange:
     target: str
     default_factor: Factor = (1, 1, 1)
     simulates: bool = False
+    shares_window: bool = True
     accepts_raw: bool = False
     simulation: type | None = None
     loading: type | None = None

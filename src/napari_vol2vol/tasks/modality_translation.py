@@ -42,6 +42,7 @@ class ModalityTranslation:
     title = "Modality translation"
     default_factor: Factor = (1, 1, 1)
     simulates = False
+    shares_window = False
     accepts_raw = False
     simulation: type | None = None
     loading: type | None = None

@@ -30,6 +30,7 @@ class _Reconstruction:
 
     default_factor: Factor = (1, 1, 1)
     simulates = True
+    shares_window = True
     accepts_raw = True
 
     def grid(self, source: Volume, factor: Factor) -> Grid:

@@ -25,7 +25,8 @@ class Task(Protocol):
     """What a user asks for.
 
     ``systems`` lists the names that can serve it, the recommended one first; ``default_factor`` is the block
-    (kz, ky, kx) of systems without a bundle; ``simulates`` says whether `degrade` can make an input, and
+    (kz, ky, kx) of systems without a bundle; ``simulates`` says whether `degrade` can make an input,
+    ``shares_window`` whether the result is shown in the window of the source, and
     ``simulation`` is the dataclass of its settings (`napari_vol2vol.options`; None where the factor says it
     all). ``accepts_raw`` says whether `load` reads raw data, ``loading`` what its settings are.
     """
@@ -35,6 +36,7 @@ class Task(Protocol):
     systems: tuple[str, ...]
     default_factor: tuple[int, int, int]
     simulates: bool
+    shares_window: bool
     accepts_raw: bool
 
     @property

@@ -31,6 +31,7 @@ class SuperResolution:
     title = "Super-resolution"
     default_factor: Factor = (4, 4, 4)
     simulates = True
+    shares_window = True
     accepts_raw = False
     simulation: type | None = None
     loading: type | None = None

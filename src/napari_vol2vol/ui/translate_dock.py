@@ -166,7 +166,7 @@ class TranslateDock(QWidget):
         except Vol2VolError as error:
             self.bar.show_failure(str(error), "")
             return
-        shared = self.volumes.shared_layers() if self.method.task_object.simulates else []
+        shared = self.volumes.shared_layers() if self.method.task_object.shares_window else []
         self.report.begin(request, shared, job)
         self.controller.start(job)
 
