@@ -15,6 +15,8 @@ from napari_vol2vol.evaluation.suite_entries import Slab, SystemEntry, View, Vol
 from napari_vol2vol.evaluation.tables import as_markdown
 from napari_vol2vol.evaluation.trials import trials_of
 from napari_vol2vol.io import write_volume
+from napari_vol2vol.options import Option
+from napari_vol2vol.systems.registry import SYSTEMS
 from napari_vol2vol.tasks import get_task
 from napari_vol2vol.volume import Volume
 from prior_bundles import make_prior, use_only
@@ -135,6 +137,18 @@ def test_the_noise_of_the_measurement_decides_the_row(folder):
 
     assert digest() == digest(measurement_seed=0)
     assert digest() != digest(measurement_seed=1)
+
+
+def test_a_default_that_changes_makes_a_new_row(folder, monkeypatch):
+    suite = ct_suite(folder, simulation={"views": 12})
+    (case,) = load_cases(suite, no_fetched)
+    name = trials_of(suite, case)[0].request.system
+    before = trials_of(suite, case)[0].digest()
+    assert trials_of(suite, case)[0].digest() == before
+    info = SYSTEMS[name]
+    moved = Option("further", 1.0, "an option that was not there")
+    monkeypatch.setitem(SYSTEMS, name, replace(info, options=(*info.options, moved)))
+    assert trials_of(suite, case)[0].digest() != before
 
 
 @pytest.mark.parametrize(

@@ -35,12 +35,14 @@ class Trial:
     job: Job
 
     def digest(self) -> str:
-        """Return a sha256 of all that decides the figures: voxels, request, weights, version of the code."""
+        """Return a sha256 of all that decides the figures: voxels, request, defaults, weights, version."""
         card = self.job.card
         settings = {
             "case": [self.case.name, self.case.unit, self.case.digest()],
             "label": self.label,
             "request": replace(self.request, bundle=None if card is None else card.name).as_dict(),
+            # what the request leaves open is decided by defaults, which change
+            "settled": [dict(self.job.options), self.job.solver, self.job.eta],
             "weights": card and [card.weights, card.requires],
             "device": self.job.plan.device,
             "version": __version__,
