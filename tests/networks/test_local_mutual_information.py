@@ -181,7 +181,7 @@ def test_box_sums_are_plain_sums_for_every_window():
     maps = torch.rand(2, 3, 12, 13, dtype=torch.float64)
     for window in range(1, 10):
         plain = maps.unfold(2, window, 1).unfold(3, window, 1).sum((-1, -2))
-        torch.testing.assert_close(box_sum(maps, window, 2), plain)
+        torch.testing.assert_close(box_sum(maps, [window] * 2), plain)
 
 
 @pytest.mark.parametrize(

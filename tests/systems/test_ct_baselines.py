@@ -63,7 +63,7 @@ def scan():
 def context(scan, bundles, name, **settings):
     card = read_card(bundles / name)
     measurement = get_task("contrast-removal").prepare(scan, (1, 1, 1), 4, card.inputs)
-    return Context(measurement, card, CPU, **settings)
+    return Context(measurement, card, CPU, options={"grain": "network"}, **settings)
 
 
 def run(scan, bundle, system, **settings):

@@ -6,7 +6,7 @@ import torch
 
 from napari_vol2vol.bundles import verify_bundle
 from napari_vol2vol.bundles.card import check_fit, read_card
-from napari_vol2vol.engine import Done, Progress, Translation, translate
+from napari_vol2vol.engine import Done, Progress, SnapshotBox, Translation, translate
 from napari_vol2vol.errors import BundleError, SettingsError
 from napari_vol2vol.networks.time_resnet import TimeResNet, TimeResNetConfig
 from napari_vol2vol.phantoms.torso_ct import make_torso_pair
@@ -79,6 +79,25 @@ def test_a_flow_streams_every_step(bundle, scan):
     request = Translation("contrast-removal", "mfm", bundle=str(bundle), steps=3, precision="float32")
     seen = [e.step for e in translate(request, scan) if isinstance(e, Progress) and e.fraction]
     assert set(seen) >= {1, 2, 3}
+
+
+def test_what_is_watched_has_the_grid_of_the_scan_although_the_network_sees_the_body_alone(bundle):
+    taps = []
+
+    class Keep(SnapshotBox):
+        def put(self, snapshot):
+            taps.append(snapshot.taps)
+
+    hu = np.full((8, 64, 72), -1000.0, np.float32)
+    hu[:, 24:36, 28:44] = 40
+    wide = Volume.from_array(hu, (3.0, 2.0, 2.0), modality="CT", units="HU", name="wide")
+    request = Translation("contrast-removal", "mfm", bundle=str(bundle), device="cpu", precision="float32")
+    *_, done = translate(request, wide, box=Keep())
+    shown = taps[0]["velocity axial"]
+    assert shown.shape == hu.shape
+    assert np.abs(shown[:, 24:36, 28:44]).max() > 0
+    assert not shown[..., :8].any()
+    np.testing.assert_allclose(done.volumes["mean"].data[..., :8], -1000, atol=1e-3)
 
 
 def test_slice_batches_change_nothing(bundle, scan):

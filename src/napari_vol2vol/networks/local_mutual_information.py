@@ -12,7 +12,7 @@ filter of the product of two weight maps, and no loop runs over positions.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -159,7 +159,7 @@ class LocalMutualInformation(nn.Module):
         of_x = self._weights(x, s.radius, self.x_range)
         of_y = self._weights(y, 2 * s.radius, self.y_range)
         points = s.window**dims
-        h_x, h_y = (-logarithms(box_sum(w, s.window, dims)) / points for w in (of_x, of_y))
+        h_x, h_y = (-logarithms(box_sum(w, [s.window] * dims)) / points for w in (of_x, of_y))
         best: Tensor | None = None
         for slide in product(s.offsets, repeat=dims):
             start = [s.radius + n for n in slide]
@@ -206,7 +206,7 @@ def joint_logarithms(of_x: Tensor, of_y: Tensor, window: int) -> Tensor:
     """
     dims = of_x.ndim - 2
     cells = (of_x[:, :, None] * of_y[:, None]).flatten(1, 2)
-    return logarithms(box_sum(cells, window, dims))
+    return logarithms(box_sum(cells, [window] * dims))
 
 
 def logarithms(counts: Tensor) -> Tensor:
@@ -214,13 +214,13 @@ def logarithms(counts: Tensor) -> Tensor:
     return (counts * (counts + TINY).log()).sum(1)
 
 
-def box_sum(maps: Tensor, window: int, dims: int) -> Tensor:
-    """Return the sum over every whole window along the last ``dims`` axes, each shorter by window - 1.
+def box_sum(maps: Tensor, window: Sequence[int]) -> Tensor:
+    """Return the sum over every whole window along the last axes, each shorter by its window - 1.
 
     Sums of 1, 2, 4, ... neighbours are put together, so an axis costs about ``log2(window)`` additions.
     """
-    for axis in range(maps.ndim - dims, maps.ndim):
-        maps = _along(maps, window, axis)
+    for axis, size in enumerate(window, start=maps.ndim - len(window)):
+        maps = _along(maps, size, axis)
     return maps
 
 

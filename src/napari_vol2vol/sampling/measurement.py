@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeGuard
 
 import torch
@@ -140,7 +141,7 @@ class Measurement:
         """
         if self.observed is None:
             return None
-        return self._misfit(x) / max(self._measured_norm(x), 1e-30)
+        return self._misfit(x) / max(self._measured_norm, 1e-30)
 
     def residual_image(self, x: Tensor) -> Tensor | None:
         """Return ``A^T (A x - y)``, shaped like x: where a volume in model space disobeys the measurement.
@@ -160,18 +161,13 @@ class Measurement:
             return float(torch.linalg.vector_norm(operator(x) - y))
         return _norm(operator.at_slices(p)(take(x, p)) - take(y, p) for p in _parts(x))
 
-    def _measured_norm(self, x: Tensor) -> float:
-        """Return ``|y|``, y counting from what a volume shaped like ``x`` of nothing adds."""
+    @cached_property
+    def _measured_norm(self) -> float:
+        """``|y|``, y counting from what a volume of nothing adds."""
         assert self.observed is not None
-        y, operator, nothing = self.observed.y, self.observed.operator, self.observed.nothing
-        if not nothing:
-            return float(torch.linalg.vector_norm(y))
-        if not _by_slice(operator):
-            return float(torch.linalg.vector_norm(y - operator(torch.full_like(x, nothing))))
-        empty = torch.full_like(take(x, slice(0, RESIDUAL_SLICES)), nothing)
-        return _norm(
-            take(y, p) - operator.at_slices(p)(take(empty, slice(0, p.stop - p.start))) for p in _parts(x)
-        )
+        if not self.observed.nothing:
+            return float(torch.linalg.vector_norm(self.observed.y))
+        return self._misfit(torch.full_like(self.plain, self.observed.nothing))
 
 
 def _by_slice(operator: Operator) -> TypeGuard[ImagingOperator]:

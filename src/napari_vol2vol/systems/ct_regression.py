@@ -7,8 +7,7 @@ sets them apart is the loss: this is one Euler step of a flow that was trained a
 from __future__ import annotations
 
 from napari_vol2vol.systems.assembly import Assembly, Context, direct
-from napari_vol2vol.systems.body_box import body_box, inside
-from napari_vol2vol.systems.flow_options import GRAIN, NETWORK
+from napari_vol2vol.systems.flow_options import GRAIN
 from napari_vol2vol.systems.grain import with_grain_of
 from napari_vol2vol.systems.mfm import axial_or_asked, mean_velocity
 
@@ -16,6 +15,6 @@ from napari_vol2vol.systems.mfm import axial_or_asked, mean_velocity
 def build(context: Context) -> Assembly:
     """Assemble the axial regression, or that of ``Context.plane``; each direction has weights of its own."""
     source = context.measurement.condition(context.bundle().inputs)[0]
-    change = inside(mean_velocity(context, axial_or_asked(context)), body_box(source))
-    shown = with_grain_of(source, context.options.get(GRAIN.name, NETWORK))
+    change = mean_velocity(context, axial_or_asked(context))
+    shown = with_grain_of(source, context.options[GRAIN.name])
     return direct(lambda: shown(source - change(source, 1.0)))

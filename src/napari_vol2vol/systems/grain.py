@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_vol2vol.networks.local_mutual_information import box_sum
 from napari_vol2vol.systems.flow_options import KEEP
 
 #: Model space, HU / 1000: changes below are small.
@@ -45,14 +46,8 @@ def with_grain_of(source: Tensor, how: str) -> Callable[[Tensor], Tensor]:
 
 def _sum(volume: Tensor) -> Tensor:
     """Return the sum over the neighbours of every voxel that are inside the volume."""
-    pad = [n // 2 for n in NEIGHBOURS]
-    total = F.pad(volume[None], [p for n in reversed(pad) for p in (n, n)])[0]
-    for axis, count in enumerate(NEIGHBOURS):
-        wide, length = total, volume.shape[axis]
-        total = wide.narrow(axis, 0, length).clone()
-        for shift in range(1, count):
-            total += wide.narrow(axis, shift, length)
-    return total
+    pad = [n // 2 for n in reversed(NEIGHBOURS) for _ in (0, 1)]
+    return box_sum(F.pad(volume, pad), NEIGHBOURS)
 
 
 __all__ = ["kept", "with_grain_of"]

@@ -20,7 +20,7 @@ from napari_vol2vol.sampling.flow import FLOW_SAMPLERS, Velocity, linear_path, r
 from napari_vol2vol.sampling.planes import Plane, apply_plane
 from napari_vol2vol.systems.assembly import Assembly, Context, planes_of
 from napari_vol2vol.systems.body_box import body_box, inside
-from napari_vol2vol.systems.flow_options import GRAIN, NETWORK
+from napari_vol2vol.systems.flow_options import GRAIN
 from napari_vol2vol.systems.grain import with_grain_of
 
 #: What lies at t = 0 and at t = 1 of the flow, as the targets of bundles.
@@ -61,13 +61,12 @@ def flow_along(context: Context, planes: Sequence[Plane]) -> Assembly:
 
 
 def flow_of(context: Context, velocity: Velocity) -> Assembly:
-    """Assemble the run of a velocity in the body, turned round where the target is the arterial phase."""
+    """Assemble the run of a velocity, turned round where the bundle's target is the arterial phase."""
     card = context.bundle()
     source = context.measurement.condition(card.inputs)[0]
     turned = velocity if card.target == NATIVE else reversed_in_time(velocity)
-    within = inside(turned, body_box(source))
-    shown = with_grain_of(source, context.options.get(GRAIN.name, NETWORK))
-    return Assembly(within, linear_path, shown, FLOW_SAMPLERS, source)
+    shown = with_grain_of(source, context.options[GRAIN.name])
+    return Assembly(turned, linear_path, shown, FLOW_SAMPLERS, source)
 
 
 def mean_velocity(context: Context, planes: Sequence[Plane]) -> Velocity:
@@ -91,7 +90,7 @@ def mean_velocity(context: Context, planes: Sequence[Plane]) -> Velocity:
 
 
 def plane_velocities(context: Context, card: BundleCard, planes: Sequence[Plane]) -> list[Velocity]:
-    """Return the velocity of the network of ``card`` along each plane.
+    """Return the velocity of the network of ``card`` along each plane, in a box around the body.
 
     Raises
     ------
@@ -102,12 +101,18 @@ def plane_velocities(context: Context, card: BundleCard, planes: Sequence[Plane]
     if own.target not in (NATIVE, ARTERIAL):
         raise BundleError(f"bundle {own.name}: found target {own.target!r}, accepted are native, arterial")
     network = load_velocity(card, context.device)
+    box = body_box(context.measurement.condition(own.inputs)[0])
 
     def along(plane: Plane) -> Velocity:
-        def velocity(x: Tensor, t: float) -> Tensor:
-            found = apply_plane(
+        def of_body(x: Tensor, t: float) -> Tensor:
+            return apply_plane(
                 network, x[None], t, plane, slice_batch=context.slice_batch, tick=context.tick
             ).prediction
+
+        whole = inside(of_body, box)
+
+        def velocity(x: Tensor, t: float) -> Tensor:
+            found = whole(x, t)
             context.tap(f"velocity {plane}", found)
             return found
 

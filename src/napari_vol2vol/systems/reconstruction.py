@@ -116,9 +116,9 @@ class Problem:
         return TotalVariationAlongZ(self.operator, self.y, solver, loss_steps, gamma)
 
     def _end(self) -> float:
-        """Return the last time asked for; left open, that of `END`."""
+        """Return the last time asked for; left open, that of `END`, but no later than the start."""
         asked: float | None = self.options["end"]
-        return asked if asked is not None else END[0 if self._is_ct else 1]
+        return asked if asked is not None else min(END[0 if self._is_ct else 1], self.options["start"])
 
     @property
     def _is_ct(self) -> bool:
@@ -157,7 +157,7 @@ class Problem:
         """
         own = {"dds-ddim": dds_ddim, "ddim": SAMPLERS["ddim"]}
         first, power = self.options["start"], self.options["spacing"]
-        last = min(first, self._end())
+        last = self._end()
         samplers = {
             name: around(from_estimate(sampler, self.start, t_start=first, t_end=last, power=power))
             for name, sampler in own.items()
