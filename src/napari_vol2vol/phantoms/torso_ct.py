@@ -52,11 +52,11 @@ class TorsoPair:
     torso: Torso
 
 
-def _values(rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+def _values(rng: np.random.Generator, aorta: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
     """Return a patient's HU of every label, native and added by the arterial phase."""
     blood = rng.normal(*BLOOD)
     native = [blood if name in VESSELS else rng.normal(*NATIVE[name]) for name in LABELS]
-    peak = rng.uniform(*AORTA)
+    peak = rng.uniform(*aorta)
     added = [
         peak * rng.uniform(*SHARES[name]) if name in SHARES else rng.uniform(*ADDED.get(name, (0.0, 0.0)))
         for name in LABELS
@@ -115,8 +115,24 @@ def make_torso_pair(
         Standard deviation of both scans' noise in HU; random in [6, 20] by default.
     """
     torso = make_torso(seed, shape, spacing_mm, middle_mm=middle_mm)
+    return scanned_twice(torso, seed, breathing_mm=breathing_mm, noise=noise)
+
+
+def scanned_twice(
+    torso: Torso,
+    seed: int,
+    *,
+    breathing_mm: float | None = None,
+    noise: float | None = None,
+    aorta: tuple[float, float] = AORTA,
+) -> TorsoPair:
+    """Return a patient natively and in the arterial phase, as `make_torso_pair` does, from its organs.
+
+    ``aorta`` is the range of what the arterial phase adds to the aorta, in HU.
+    """
+    shape, spacing_mm = torso.labels.shape, torso.spacing_mm
     rng = np.random.default_rng([seed, 11])
-    native, added = _values(rng)
+    native, added = _values(rng, aorta)
     texture = _texture(rng, torso)
     stripes = np.asarray(0.45 * np.sin(6 * smooth_field(rng, shape, spacing_mm, 40.0)), np.float32)
     gain = 1 + stripes * (torso.labels == INDEX["spleen"])
@@ -131,4 +147,4 @@ def make_torso_pair(
     )
 
 
-__all__ = ["ADDED", "NATIVE", "TorsoPair", "make_torso_pair"]
+__all__ = ["ADDED", "NATIVE", "TorsoPair", "make_torso_pair", "scanned_twice"]

@@ -102,6 +102,8 @@ def apply_plane(
     slice_batch: int,
     feature_scales: Sequence[int] = (),
     consecutive: int = 1,
+    beside: Tensor | None = None,
+    beside_slices: int = 1,
     tick: Tick = no_tick,
 ) -> PlaneOutput:
     """Run a 2D network over all slices of a plane.
@@ -124,6 +126,8 @@ def apply_plane(
         factor.
     consecutive : int, odd
         Consecutive slices the network sees at once to predict the middle one (2.5D where above 1).
+    beside : Tensor, shape (C', D, H, W), optional
+        Volumes of which the network sees ``beside_slices`` (odd) consecutive slices, behind the inputs.
     """
     step = max([slice_batch, *feature_scales])
     step -= step % max([1, *feature_scales])
@@ -133,6 +137,9 @@ def apply_plane(
     for start in range(0, slices.shape[0], step):
         tick()
         batch = with_neighbours(slices, start, start + step, consecutive)
+        if beside is not None:
+            others = with_neighbours(as_slices(beside, plane), start, start + step, beside_slices)
+            batch = torch.cat([batch, others], dim=1)
         batch = batch.contiguous(memory_format=torch.channels_last)
         times = torch.full((len(batch),), t, device=batch.device, dtype=torch.float32)
         label = torch.full((len(batch),), PLANES.index(plane), device=batch.device, dtype=torch.int64)

@@ -16,8 +16,10 @@ from napari_vol2vol.bundles.card import BundleCard
 from napari_vol2vol.bundles.library import required_bundles
 from napari_vol2vol.bundles.weights import load_velocity
 from napari_vol2vol.errors import BundleError
+from napari_vol2vol.networks.velocity import source_slices_of
 from napari_vol2vol.sampling.flow import FLOW_SAMPLERS, Velocity, linear_path, reversed_in_time
-from napari_vol2vol.sampling.planes import Plane, apply_plane
+from napari_vol2vol.sampling.plane_velocity import plane_velocity
+from napari_vol2vol.sampling.planes import Plane
 from napari_vol2vol.systems.assembly import Assembly, Context, planes_of
 from napari_vol2vol.systems.body_box import body_box, inside
 from napari_vol2vol.systems.flow_options import GRAIN
@@ -101,14 +103,14 @@ def plane_velocities(context: Context, card: BundleCard, planes: Sequence[Plane]
     if own.target not in (NATIVE, ARTERIAL):
         raise BundleError(f"bundle {own.name}: found target {own.target!r}, accepted are native, arterial")
     network = load_velocity(card, context.device)
-    box = body_box(context.measurement.condition(own.inputs)[0])
+    source = context.measurement.condition(own.inputs)[0]
+    box = body_box(source)
 
     def along(plane: Plane) -> Velocity:
-        def of_body(x: Tensor, t: float) -> Tensor:
-            return apply_plane(
-                network, x[None], t, plane, slice_batch=context.slice_batch, tick=context.tick
-            ).prediction
-
+        of_body = plane_velocity(
+            network, plane, source[box], source_slices_of(network.config),
+            slice_batch=context.slice_batch, tick=context.tick,
+        )  # fmt: skip
         whole = inside(of_body, box)
 
         def velocity(x: Tensor, t: float) -> Tensor:

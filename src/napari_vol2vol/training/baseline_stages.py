@@ -16,6 +16,7 @@ from napari_vol2vol.sampling.bridge import make_bridge, on_bridge, target
 from napari_vol2vol.sampling.latent import Latent, make_latent
 from napari_vol2vol.sampling.planes import PLANES, Plane, as_slices
 from napari_vol2vol.training.adversarial import AdversarialLoss, Pair, Pairs, make_discriminator
+from napari_vol2vol.training.precision import faster_precision
 from napari_vol2vol.training.recipe import Phase, Recipe
 from napari_vol2vol.training.stages import Draw, Loss, make_plane_network
 
@@ -112,7 +113,7 @@ def bridge_loss(draw: Draw) -> Loss:
         x_t = on_bridge(x0, x1, noise, *sigmas)
         wanted = target(x0, x1, noise, *sigmas)[:, drawn.middle, None]
         inputs = torch.cat([x_t[:, :, None], drawn.conditions], 2).flatten(1, 2)
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             output, _ = network(inputs.contiguous(memory_format=torch.channels_last), t, drawn.labels)
         return F.mse_loss(output.float(), wanted)
 
@@ -124,7 +125,7 @@ def regression_2d_loss(draw: Draw) -> Loss:
 
     def loss(network: nn.Module, step: int) -> Tensor:
         drawn = draw_slices(draw, draw.generator(step))
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             output, _ = network(drawn.inputs, None, drawn.labels)
         return F.mse_loss(output.float(), drawn.z0[:, drawn.middle, None])
 
@@ -136,7 +137,7 @@ def slice_pairs(draw: Draw) -> Pairs:
 
     def pairs(network: nn.Module, step: int) -> Pair:
         drawn = draw_slices(draw, draw.generator(step))
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             output, _ = network(drawn.inputs, None, drawn.labels)
         given = drawn.conditions[:, drawn.middle]
         latent = _latent(draw, given)
@@ -151,7 +152,7 @@ def cube_pairs(draw: Draw) -> Pairs:
 
     def pairs(network: nn.Module, step: int) -> Pair:
         z0, given, _ = draw.stacked(draw.generator(step), phase_of(draw.recipe, step))
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             output, _ = network(given)
         latent = _latent(draw, given)
         return Pair(given, latent.decode(z0[:, 0])[:, None], latent.decode(output[:, 0].float())[:, None])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -36,7 +36,7 @@ from napari_vol2vol.training.contrast_validation import (
     one_step_of_rk2,
 )
 from napari_vol2vol.training.export import amended_card, export_bundle
-from napari_vol2vol.training.flow_pool import PIXEL_MM, SLICE_MM, TorsoPool
+from napari_vol2vol.training.flow_pool import PIXEL_MM, SLICE_MM, TorsoPool, anatomy_from
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.stages import Loss
 from napari_vol2vol.training.trainer import Loop
@@ -68,7 +68,7 @@ def _stage(recipe: Recipe, pool: TorsoPool, required: Mapping[str, BundleCard]) 
         network = UNet(plane_unet(recipe.preset, len(recipe.inputs)))
         diffused = _diffused(recipe)
         return _Stage(network, diffusion_loss(pool, recipe, diffused), few_steps_of_ddim(diffused), None)
-    config = velocity_config(recipe.network, recipe.preset)
+    config = velocity_config(recipe.network, recipe.preset, 1 + recipe.source_slices)
     loss = flow_loss(pool, recipe) if recipe.stage == FLOW else regression_loss(pool, recipe)
     return _Stage(make_velocity_network(config), loss, _restore(recipe), family_of(config))
 
@@ -90,7 +90,9 @@ def _restore(recipe: Recipe) -> Restore:
     """Return how validation goes from a source to the result with a 2D network."""
     if recipe.stage == DIFFUSION:
         return few_steps_of_ddim(_diffused(recipe))
-    return one_step_of_rk2(recipe.target) if recipe.stage == FLOW else one_call
+    if recipe.stage == FLOW:
+        return one_step_of_rk2(recipe.target, recipe.source_slices)
+    return one_call(recipe.source_slices)
 
 
 def _diffused(recipe: Recipe) -> Diffused:
@@ -104,6 +106,7 @@ def train_contrast(
     required: Mapping[str, BundleCard] = NONE,
     *,
     start: BundleCard | None = None,
+    volumes: Sequence[Path] = (),
     say: Callable[[str], None] = lambda text: None,
     cancel: threading.Event | None = None,
 ) -> Path:
@@ -111,18 +114,20 @@ def train_contrast(
 
     Beside a flow of contrast removal lies one of addition: a card that requires the same weights.
     ``required`` is the flow that a fusion builds on; ``start`` the velocity network, a regression's or a
-    flow's, whose weights the training starts from.
+    flow's, whose weights the training starts from; ``volumes`` the files of ``recipe.train``, maps of organs
+    or native scans.
 
     Raises
     ------
     SettingsError
-        If the recipe names real volumes, as there are no real pairs of one patient; or a task, target,
+        If the recipe names enhanced scans, as there are no real pairs of one patient; or a task, target,
         network or diffused variable that does not fit.
     """
     _check(recipe)
     torch.manual_seed(recipe.seed)
-    say(f"preparing {recipe.pool.entries} procedural patients")
-    stage = _stage(recipe, TorsoPool(recipe.pool, recipe.seed), required)
+    others = [anatomy_from(path) for path in volumes]
+    say(f"preparing {recipe.pool.entries} patients")
+    stage = _stage(recipe, TorsoPool(recipe.pool, recipe.seed, others), required)
     if start is not None:
         start_velocity_from(stage.network, start)
     network = channels_last(stage.network, stage.dims)
@@ -146,9 +151,9 @@ def train_contrast(
 
 def _check(recipe: Recipe) -> None:
     where = f"recipe {recipe.name}"
-    if real := (*recipe.train, *recipe.validate):
+    if recipe.validate:
         raise SettingsError(
-            f"{where}: train and validate: found {', '.join(real)}, stage {recipe.stage} accepts none: "
+            f"{where}: validate: found {', '.join(recipe.validate)}, stage {recipe.stage} accepts none: "
             "it needs pairs of one patient"
         )
     accepted = TASKS if recipe.stage not in FLOWS else {NATIVE: TASKS[NATIVE]}
@@ -171,7 +176,7 @@ def _check(recipe: Recipe) -> None:
 def _describe(bundle: Path, recipe: Recipe, loop: Loop, family: str | None) -> None:
     """Say in the card what only a bundle of pairs says: its family, modality, planes and spacing."""
     with amended_card(bundle) as card:
-        card["data_source"] = "procedural torsos"
+        card["data_source"] = ", ".join(["procedural torsos", *recipe.train])
         own = card["vol2vol"]
         if family is not None:
             own["network"]["family"] = family
@@ -182,9 +187,16 @@ def _describe(bundle: Path, recipe: Recipe, loop: Loop, family: str | None) -> N
             [SLICE_MM[1], PIXEL_MM[1], PIXEL_MM[1]],
         ]
         before = f", from the weights of {recipe.start}" if recipe.start else ""
+        real = ", ".join(recipe.train)
+        patients = (
+            f"{recipe.pool.phantom_share:.0%} procedural patients, the others from {real} (maps of organs "
+            "with procedural values, native scans as they are)"
+            if real
+            else "Procedural patients alone"
+        )
         own["training"] = (
             f"recipe {recipe.name}, seed {recipe.seed}, {loop.step} steps, {loop.seconds / 60:.0f} CPU "
-            f"minutes{before}. Procedural patients alone; validation: procedural patient {HELD_OUT}."
+            f"minutes{before}. {patients}; validation: procedural patient {HELD_OUT}."
         )
 
 

@@ -11,12 +11,14 @@ from torch.nn import functional as F
 
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.presets import fusion_unet
-from napari_vol2vol.networks.velocity import VelocityNetwork
+from napari_vol2vol.networks.velocity import VelocityNetwork, source_slices_of
 from napari_vol2vol.sampling.flow import Velocity, linear_path
-from napari_vol2vol.sampling.planes import PLANES, Plane, apply_plane
+from napari_vol2vol.sampling.plane_velocity import plane_velocity
+from napari_vol2vol.sampling.planes import PLANES, Plane
 from napari_vol2vol.systems.mfm_fusion import fused_velocity
 from napari_vol2vol.training.contrast_validation import SLICES, Restore, rk2_once
 from napari_vol2vol.training.flow_pool import TorsoPool
+from napari_vol2vol.training.precision import faster_precision
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.stages import Loss
 from napari_vol2vol.volume import pad_to_multiple
@@ -32,13 +34,15 @@ def make_flow_fusion(recipe: Recipe) -> FusionNetwork:
     return FusionNetwork(fusion_unet(recipe.preset, conditions=0, branches=len(planes_in(recipe))))
 
 
-def frozen_parts(flow: VelocityNetwork, planes: Sequence[Plane]) -> list[Velocity]:
-    """Return the velocity of volumes along each plane, without gradients."""
+def frozen_parts(flow: VelocityNetwork, planes: Sequence[Plane], source: Tensor) -> list[Velocity]:
+    """Return the velocity of volumes along each plane on the way from a source, without gradients."""
 
     def along(plane: Plane) -> Velocity:
+        whole = plane_velocity(flow, plane, source, source_slices_of(flow.config), slice_batch=SLICES)
+
         def velocity(x: Tensor, t: float) -> Tensor:
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                return apply_plane(flow, x[None], t, plane, slice_batch=SLICES).prediction
+            with torch.no_grad(), faster_precision():
+                return whole(x, t)
 
         return velocity
 
@@ -47,7 +51,7 @@ def frozen_parts(flow: VelocityNetwork, planes: Sequence[Plane]) -> list[Velocit
 
 def flow_fusion_loss(pool: TorsoPool, recipe: Recipe, flow: VelocityNetwork) -> Loss:
     """Return the loss of flow matching (eq. 5) of the fused velocity, on random cubes at random times."""
-    parts = frozen_parts(flow, planes_in(recipe))
+    planes = planes_in(recipe)
 
     def loss(network: nn.Module, step: int) -> Tensor:
         if step and step % recipe.pool.renew_every == 0:
@@ -59,10 +63,14 @@ def flow_fusion_loss(pool: TorsoPool, recipe: Recipe, flow: VelocityNetwork) -> 
         t = torch.from_numpy(((rng.permutation(n) + rng.random(n)) / n).astype(np.float32))
         near, far = linear_path(t.reshape(n, 1, 1, 1))
         x_t = near * native + far * contrast
+        sources = torch.where(torch.from_numpy(rng.random(n) < 0.5).reshape(n, 1, 1, 1), contrast, native)
         branches = torch.stack(
-            [torch.stack([part(x, float(s)) for part in parts]) for x, s in zip(x_t, t, strict=True)]
+            [
+                torch.stack([part(x, float(s)) for part in frozen_parts(flow, planes, source)])
+                for x, s, source in zip(x_t, t, sources, strict=True)
+            ]
         )
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             fused = network(x_t[:, None], x_t[:, None][:, :0], branches, t)
         return F.mse_loss(fused.prediction[:, 0].float(), contrast - native)
 
@@ -71,12 +79,12 @@ def flow_fusion_loss(pool: TorsoPool, recipe: Recipe, flow: VelocityNetwork) -> 
 
 def fused_rk2(flow: VelocityNetwork, planes: Sequence[Plane]) -> Restore:
     """Return the way of a fused flow: one step of RK2 on the whole volume, padded as the networks need."""
-    parts = frozen_parts(flow, planes)
 
     def restore(network: nn.Module, source: Tensor) -> Tensor:
         assert isinstance(network, FusionNetwork)
         multiple = max(flow.config.multiple, network.unet.config.multiple)
         padded, crop = pad_to_multiple(source.numpy(), multiple)
-        return rk2_once(fused_velocity(network, parts), torch.from_numpy(padded))[crop]
+        start = torch.from_numpy(padded)
+        return rk2_once(fused_velocity(network, frozen_parts(flow, planes, start)), start)[crop]
 
     return restore

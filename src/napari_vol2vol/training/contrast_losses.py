@@ -14,13 +14,17 @@ from napari_vol2vol.sampling.flow import linear_path
 from napari_vol2vol.sampling.planes import PLANES, Plane
 from napari_vol2vol.systems.mfm import NATIVE
 from napari_vol2vol.training.flow_pool import TorsoPool
+from napari_vol2vol.training.precision import faster_precision
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.stages import Loss, diffuse
 
 
 @dataclass(frozen=True)
 class Slices:
-    """A batch of slices of both phases `(N, 1, h, w)` in model space, and their plane labels `(N,)`."""
+    """A batch of slices of both phases in model space `(N, k, h, w)`, and their plane labels `(N,)`.
+
+    The k slices are neighbours, the middle one is what is learned of.
+    """
 
     native: Tensor
     contrast: Tensor
@@ -29,6 +33,20 @@ class Slices:
     def towards(self, target: str) -> tuple[Tensor, Tensor]:
         """Return the source and the result of the direction whose result is ``target``."""
         return (self.contrast, self.native) if target == NATIVE else (self.native, self.contrast)
+
+    @property
+    def unchanged(self) -> Tensor:
+        """Whether both phases are the same scan, `(N,)`."""
+        return (self.native == self.contrast).flatten(1).all(1)
+
+
+def middle(slices: Tensor) -> Tensor:
+    """Return the middle one `(N, 1, h, w)` of neighbouring slices `(N, k, h, w)`."""
+    k = slices.shape[1] // 2
+    return slices[:, k : k + 1]
+
+
+MEASURES = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 
 def draw(pool: TorsoPool, recipe: Recipe, step: int) -> tuple[Slices, np.random.Generator]:
@@ -40,14 +58,20 @@ def draw(pool: TorsoPool, recipe: Recipe, step: int) -> tuple[Slices, np.random.
         pool.renew()
     rng = np.random.default_rng([recipe.seed, 37, step])
     planes: list[Plane] = [recipe.planes[i % len(recipe.planes)] for i in range(recipe.batch)]  # type: ignore[misc]
-    pairs = [pool.slices(rng, plane, recipe.crop) for plane in planes]
-    native, contrast = (torch.stack(images)[:, None] for images in zip(*pairs, strict=True))
+    count = max(1, recipe.source_slices)
+    pairs = [pool.stacks(rng, plane, recipe.crop, count) for plane in planes]
+    native, contrast = (torch.stack(images) for images in zip(*pairs, strict=True))
     return Slices(native, contrast, torch.tensor([PLANES.index(plane) for plane in planes])), rng
 
 
 def flow_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
-    """Return the loss of flow matching: the velocity of random slices at random times (eq. 5)."""
-    measure = {"mse": F.mse_loss, "l1": F.l1_loss}[recipe.diffusion.loss]
+    """Return the loss of flow matching: the velocity of random slices at random times (eq. 5).
+
+    Where the network sees the source, both directions are drawn, as often as each other.
+    """
+    if recipe.source_slices:
+        return _sourced_flow_loss(pool, recipe)
+    measure = MEASURES[recipe.diffusion.loss]
 
     def loss(network: nn.Module, step: int) -> Tensor:
         slices, rng = draw(pool, recipe, step)
@@ -58,6 +82,41 @@ def flow_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
         return measure(velocity, slices.contrast - slices.native)
 
     return loss
+
+
+def _sourced_flow_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
+    measure = MEASURES[recipe.diffusion.loss]
+
+    def loss(network: nn.Module, step: int) -> Tensor:
+        slices, rng = draw(pool, recipe, step)
+        n = len(slices.native)
+        t = random_times(rng, n, recipe.diffusion.ends)
+        # a scan without contrast medium has nothing to remove; of adding it says nothing
+        removal = torch.from_numpy(rng.random(n) < 0.5) | slices.unchanged
+        t = torch.where(slices.unchanged, 1.0, t)
+        away = torch.from_numpy(rng.random(n) < recipe.diffusion.own) & ~slices.unchanged
+        t = torch.where(away, torch.where(removal, 0.0, 1.0), t)
+        source = torch.where(_as_images(removal), slices.contrast, slices.native)
+        native, contrast = middle(slices.native), middle(slices.contrast)
+        near, far = linear_path(_as_images(t))
+        x_t = near * native + far * contrast
+        if away.any():
+            x_t[away] = _euler(network, source[away], removal[away])
+        return measure(_answer(network, torch.cat([x_t, source], 1), t), contrast - native)
+
+    return loss
+
+
+@torch.no_grad()
+def _euler(network: nn.Module, source: Tensor, removal: Tensor) -> Tensor:
+    """Return where one Euler step of the network leads from the middle slices of a source."""
+    start = middle(source)
+    velocity = _answer(network, torch.cat([start, source], 1), removal.float())
+    return start - torch.where(_as_images(removal), velocity, -velocity)
+
+
+def _as_images(values: Tensor) -> Tensor:
+    return values.reshape(-1, 1, 1, 1)
 
 
 def random_times(rng: np.random.Generator, count: int, ends: float = 0.0) -> Tensor:
@@ -71,8 +130,10 @@ def regression_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
     """Return the mean absolute error of ``x - f(x, 1)``, x the source, from the result (section 3)."""
 
     def loss(network: nn.Module, step: int) -> Tensor:
-        source, result = draw(pool, recipe, step)[0].towards(recipe.target)
-        return F.l1_loss(source - _answer(network, source, torch.ones(len(source))), result)
+        sources, results = draw(pool, recipe, step)[0].towards(recipe.target)
+        source = middle(sources)
+        seen = torch.cat([source, sources], 1) if recipe.source_slices else source
+        return F.l1_loss(source - _answer(network, seen, torch.ones(len(seen))), middle(results))
 
     return loss
 
@@ -92,8 +153,8 @@ def diffusion_loss(pool: TorsoPool, recipe: Recipe, diffused: Diffused) -> Loss:
 
 
 def _answer(network: nn.Module, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
-    """Return what a 2D network says in bfloat16, as float32."""
-    with torch.autocast("cpu", torch.bfloat16):
+    """Return what a 2D network says, in the faster precision, as float32."""
+    with faster_precision():
         output, _ = network(x.contiguous(memory_format=torch.channels_last), t, labels)
     return output.float()  # type: ignore[no-any-return]
 

@@ -12,6 +12,7 @@ from napari_vol2vol.phantoms.torso_ct import TorsoPair, make_torso_pair
 from napari_vol2vol.sampling.branches import Diffused
 from napari_vol2vol.sampling.flow import FLOW_SAMPLERS, Velocity, linear_path, reversed_in_time
 from napari_vol2vol.sampling.noise_bank import NoiseBank
+from napari_vol2vol.sampling.plane_velocity import plane_velocity
 from napari_vol2vol.sampling.planes import apply_plane
 from napari_vol2vol.sampling.predictions import to_x0
 from napari_vol2vol.sampling.samplers import ddim
@@ -19,6 +20,7 @@ from napari_vol2vol.sampling.schedules import timesteps
 from napari_vol2vol.systems.ddpm_ct import with_shared_noise
 from napari_vol2vol.systems.mfm import NATIVE
 from napari_vol2vol.training.flow_pool import in_model_space
+from napari_vol2vol.training.precision import faster_precision
 
 #: From a network and a source `(D, H, W)` to the result, in model space.
 Restore = Callable[[nn.Module, Tensor], Tensor]
@@ -49,7 +51,7 @@ class ContrastValidation:
         source, truth = in_model_space(pair.contrast), in_model_space(pair.native)
         if self._target != NATIVE:
             source, truth = truth, source
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), faster_precision():
             restored = self._restore(network, source)
         figures: dict[str, float] = {}
         for name, found in (("", restored), ("source ", source)):
@@ -61,13 +63,11 @@ class ContrastValidation:
         return figures
 
 
-def one_step_of_rk2(target: str = NATIVE) -> Restore:
+def one_step_of_rk2(target: str = NATIVE, source_slices: int = 0) -> Restore:
     """Return the way of a flow: one step of RK2 over axial slices."""
 
     def restore(network: nn.Module, source: Tensor) -> Tensor:
-        def velocity(x: Tensor, t: float) -> Tensor:
-            return apply_plane(network, x[None], t, "axial", slice_batch=SLICES).prediction
-
+        velocity = plane_velocity(network, "axial", source, source_slices, slice_batch=SLICES)
         return rk2_once(velocity if target == NATIVE else reversed_in_time(velocity), source)
 
     return restore
@@ -79,9 +79,14 @@ def rk2_once(velocity: Velocity, source: Tensor) -> Tensor:
     return last.x0_hat
 
 
-def one_call(network: nn.Module, source: Tensor) -> Tensor:
-    """Return the answer of a regression."""
-    return source - apply_plane(network, source[None], 1.0, "axial", slice_batch=SLICES).prediction
+def one_call(source_slices: int = 0) -> Restore:
+    """Return the way of a regression: one call over axial slices."""
+
+    def restore(network: nn.Module, source: Tensor) -> Tensor:
+        change = plane_velocity(network, "axial", source, source_slices, slice_batch=SLICES)
+        return source - change(source, 1.0)
+
+    return restore
 
 
 def few_steps_of_ddim(diffused: Diffused) -> Restore:

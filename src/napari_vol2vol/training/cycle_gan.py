@@ -25,6 +25,7 @@ from napari_vol2vol.training.adversarial import AdversarialLoop, make_discrimina
 from napari_vol2vol.training.baseline_stages import draw_slices, make_monai_network
 from napari_vol2vol.training.export import export_bundle
 from napari_vol2vol.training.pool import VolumePool
+from napari_vol2vol.training.precision import faster_precision
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.stages import Draw
 from napari_vol2vol.training.trainer import learning_rate
@@ -119,7 +120,7 @@ class CycleLoss:
 
 
 def _image(generator: MonaiUNet, image: Tensor, labels: Tensor) -> Tensor:
-    with torch.autocast("cpu", torch.bfloat16):
+    with faster_precision():
         output, _ = generator(image.contiguous(memory_format=torch.channels_last), None, labels)
     made: Tensor = output.float()
     return made

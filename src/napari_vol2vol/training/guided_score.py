@@ -30,6 +30,7 @@ from napari_vol2vol.sampling.predictions import target, to_x0
 from napari_vol2vol.sampling.schedules import time_of_noise, variance_preserving
 from napari_vol2vol.training.export import amended_card, export_bundle
 from napari_vol2vol.training.guided_images import TargetPool, as_source, draw_slices, target_pool
+from napari_vol2vol.training.precision import faster_precision
 from napari_vol2vol.training.recipe import Guidance, Recipe
 from napari_vol2vol.training.stages import Loss
 from napari_vol2vol.training.trainer import Loop
@@ -76,7 +77,7 @@ def guided_loss(pool: TargetPool, recipe: Recipe, diffused: Diffused) -> Loss:
         told = told_of(layer, images, noisy, recipe.guidance, rng)
         wanted = target(diffused.prediction, z0, noise, a, s)
         inputs = torch.stack([noisy, told], 1).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             output, _ = network(inputs, t, labels)
         return F.mse_loss(output[:, 0].float(), wanted)
 
@@ -115,7 +116,7 @@ class GuidedValidation:
         a, s, _ = variance_preserving(*self.diffused.coefficients(t, z0))
         noise = np.random.default_rng(HELD_OUT_SEED).standard_normal(z0.shape, dtype=np.float32)
         noisy = a * z0 + s * torch.from_numpy(noise)
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), faster_precision():
             told = torch.full_like(noisy, NO_MAP)
             if guided:
                 told = self.layer(images, noisy) * (GAIN / self.layer.largest)

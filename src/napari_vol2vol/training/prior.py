@@ -22,6 +22,7 @@ from napari_vol2vol.sampling.branches import Diffused
 from napari_vol2vol.sampling.predictions import to_x0
 from napari_vol2vol.sampling.schedules import time_of_noise
 from napari_vol2vol.training.export import amended_card, export_bundle
+from napari_vol2vol.training.precision import faster_precision
 from napari_vol2vol.training.prior_images import SOURCES, ImagePool, make_pool, root_mean_square
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.stages import Loss, diffuse
@@ -44,7 +45,7 @@ def prior_loss(pool: ImagePool, recipe: Recipe, diffused: Diffused) -> Loss:
         images = torch.stack([pool.draw(rng, recipe.crop) for _ in range(recipe.batch)])
         z0 = images / diffused.scale
         x_t, wanted, t = diffuse(z0, diffused.schedule, diffused.prediction, rng, recipe.diffusion.early)
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             output, _ = network(x_t.contiguous(memory_format=torch.channels_last), t)
         return F.mse_loss(output.float(), wanted)
 
@@ -74,7 +75,7 @@ class PriorValidation:
         alpha, sigma = self.diffused.coefficients(t, z0)
         noise = np.random.default_rng(HELD_OUT_SEED).standard_normal(z0.shape, dtype=np.float32)
         x_t = alpha * z0 + sigma * torch.from_numpy(noise)
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), faster_precision():
             output, _ = network(x_t.contiguous(memory_format=torch.channels_last), torch.full((len(z0),), t))
         found = to_x0(self.diffused.prediction, output.float(), x_t, alpha, sigma) * self.diffused.scale
         return float(-10 * torch.log10((found - self.images).square().mean()))

@@ -33,7 +33,8 @@ class Diffusion:
     Training draws t from a density in proportion to ``t ** early``: 0 is uniform, 1 spends more on the first
     steps of a run, which decide the most. A flow draws a share ``ends`` of its times from {0, 1}, where
     solvers of one step look, and the others uniformly; its ``loss`` is ``mse`` (the paper's) or ``l1``, with
-    which it learns the median velocity.
+    which it learns the median velocity. In a share ``own`` of the draws of a flow that sees its source, x_t
+    is where the network's own Euler step leads, as the second call of RK2 meets it.
     """
 
     what: str = "residual"
@@ -43,6 +44,7 @@ class Diffusion:
     early: float = 0.0
     ends: float = 0.0
     loss: str = "mse"
+    own: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ class Recipe:
     ``alignment`` switch the merging of 2D features, ``phases`` patch pre-training and whole volumes, and
     ``consistency`` the projection in the validation. ``images`` names what a prior is trained on and
     ``channels`` says whether real (1) or complex (2); ``modality`` what its bundle may be used for.
-    ``network`` is that of a flow or of its regression (`networks.velocity`), which ``preset`` then sizes.
+    ``network`` is that of a flow or of its regression (`networks.velocity`), which ``preset`` then sizes;
+    ``source_slices`` are the consecutive slices of the source that it sees beside x_t (0: none).
     """
 
     name: str
@@ -121,6 +124,7 @@ class Recipe:
     crop: int = 96
     batch: int = 16
     consecutive: int = 1
+    source_slices: int = 0
     inject: bool = True
     alignment: str = "mlp"
     plane_recipe: str | None = None
@@ -213,6 +217,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         raise SettingsError(f"recipe consecutive: found {recipe.consecutive}, accepted are odd numbers")
     if "network" in values and recipe.stage not in ("flow", "ct-regression"):
         raise SettingsError(f"recipe network: found {recipe.network!r}, stage {recipe.stage} accepts none")
+    _check_source_slices(recipe)
     if not 0 <= recipe.diffusion.ends <= 1:
         raise SettingsError(f"recipe diffusion: ends: found {recipe.diffusion.ends}, accepted are 0 to 1")
     if recipe.diffusion.loss not in ("mse", "l1"):
@@ -220,3 +225,16 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     if not recipe.systems:
         raise SettingsError("recipe systems: found none, accepted are the names that its bundle serves")
     return replace(recipe, branches=tuple((bundle, plane) for bundle, plane in recipe.branches))
+
+
+def _check_source_slices(recipe: Recipe) -> None:
+    count = recipe.source_slices
+    if count and recipe.stage not in ("flow", "ct-regression"):
+        raise SettingsError(f"recipe source_slices: found {count}, stage {recipe.stage} accepts none")
+    if count < 0 or (count and count % 2 == 0):
+        raise SettingsError(f"recipe source_slices: found {count}, accepted are 0 and odd numbers")
+    if not 0 <= recipe.diffusion.own <= (1 if count else 0):
+        raise SettingsError(
+            f"recipe diffusion: own: found {recipe.diffusion.own}, accepted are 0 to 1 with source_slices, "
+            "else 0"
+        )

@@ -101,7 +101,8 @@ def train(
     if recipe.stage in CONTRAST:
         start = _card_of(recipe.start, recipe, folder) if recipe.start else None
         required = _required_cards(recipe, folder)
-        return train_contrast(recipe, folder, required, start=start, say=say, cancel=cancel)
+        files = find_volumes(recipe.train, volumes or volumes_folder())
+        return train_contrast(recipe, folder, required, start=start, volumes=files, say=say, cancel=cancel)
     if recipe.stage == PRIOR:
         return train_prior(recipe, folder, say=say, cancel=cancel)
     if recipe.stage == CYCLE_GAN:

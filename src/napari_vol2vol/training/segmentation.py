@@ -19,6 +19,7 @@ from napari_vol2vol.phantoms.brain import REGIONS
 from napari_vol2vol.tasks.segmentation import MISSING
 from napari_vol2vol.training.baseline_stages import phase_of
 from napari_vol2vol.training.export import export_bundle
+from napari_vol2vol.training.precision import faster_precision
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.segmentation_pool import CONTRASTS, RegionEntry, RegionPool
 from napari_vol2vol.training.segmentation_validation import RegionValidation
@@ -82,7 +83,7 @@ def region_loss(pool: RegionPool, recipe: Recipe) -> Loss:
             entry = _cropped(pool.entries[int(rng.integers(len(pool.entries)))], phase.crop, rng)
             images.append(channels_of(entry, recipe.inputs, rng))
             labels.append(entry.labels)
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             logits = network(torch.stack(images))
         return dice_ce(logits.float(), torch.stack(labels)[:, None].long())
 

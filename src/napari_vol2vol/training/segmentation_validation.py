@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -14,6 +13,7 @@ from napari_vol2vol.metrics.overlap import dice
 from napari_vol2vol.networks.segresnet import SegResNet
 from napari_vol2vol.phantoms.brain import REGIONS, label_map, make_anatomy, paint
 from napari_vol2vol.tasks.segmentation import segment
+from napari_vol2vol.training.precision import faster_precision
 from napari_vol2vol.training.validation import PHANTOM_SEED, PHANTOM_SHAPE
 from napari_vol2vol.volume import Volume
 
@@ -62,7 +62,7 @@ class RegionValidation:
     def _by_region(self, network: SegResNet, given: Sequence[str]) -> dict[str, float]:
         found: list[Mapping[str, float | None]] = []
         for images, truth in self._heads:
-            with torch.autocast("cpu", torch.bfloat16):
+            with faster_precision():
                 labels = segment(network, self.inputs, {name: images[name] for name in given})
             found.append({r: dice(labels == i, truth == i) for i, r in enumerate(REGIONS) if i})
         values = {r: [head[r] for head in found if head[r] is not None] for r in REGIONS[1:]}

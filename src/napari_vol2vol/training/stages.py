@@ -22,6 +22,7 @@ from napari_vol2vol.sampling.planes import PLANES, Plane, PlaneOutput, as_slices
 from napari_vol2vol.sampling.predictions import target
 from napari_vol2vol.sampling.schedules import Schedule
 from napari_vol2vol.training.pool import Entry, VolumePool
+from napari_vol2vol.training.precision import faster_precision
 from napari_vol2vol.training.recipe import Phase, Recipe
 
 Loss = Callable[[nn.Module, int], Tensor]
@@ -109,7 +110,7 @@ def plane_loss(draw: Draw) -> Loss:
         # consecutive slices: (N, k, C, h, w) with x_t as the first of the C channels, neighbours outermost
         inputs = torch.cat([x_t[:, :, None], torch.stack(conditions)], 2).flatten(1, 2)
         middle = recipe.consecutive // 2
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             output, _ = network(inputs.contiguous(memory_format=torch.channels_last), t, torch.tensor(labels))
         return F.mse_loss(output.float(), wanted[:, middle : middle + 1])
 
@@ -143,13 +144,13 @@ def fusion_loss(draw: Draw, branches: Sequence[Branch], feature_scales: Sequence
         z0, conditions, named = draw.stacked(rng, phase)
         x_t, wanted, t = diffuse(z0, diffused.schedule, diffused.prediction, rng, recipe.diffusion.early)
         predictions, features = [], []
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), faster_precision():
             for i in range(phase.batch):
                 outputs = at_work(x_t[i, 0], named[i], float(t[i]), phase.crop)
                 predictions.append(torch.stack([o.prediction for o in outputs]))
                 features.append([joined(level) for level in zip(*(o.features for o in outputs), strict=True)])
         injected = [torch.stack(level) for level in zip(*features, strict=True)]
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             fused = network(x_t, conditions, torch.stack(predictions), t, injected)
         return F.mse_loss(fused.prediction.float(), wanted)
 
@@ -164,7 +165,7 @@ def volume_loss(draw: Draw) -> Loss:
         rng = draw.generator(step)
         z0, conditions, _ = draw.stacked(rng, _phase(recipe, step))
         x_t, wanted, t = diffuse(z0, diffused.schedule, diffused.prediction, rng, recipe.diffusion.early)
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             output, _ = network(torch.cat([x_t, conditions], 1), t)
         return F.mse_loss(output.float(), wanted)
 
@@ -179,7 +180,7 @@ def regression_loss(draw: Draw) -> Loss:
         rng = draw.generator(step)
         phase = _phase(recipe, step)
         z0, conditions, _ = draw.stacked(rng, phase)
-        with torch.autocast("cpu", torch.bfloat16):
+        with faster_precision():
             output, _ = network(conditions, torch.ones(phase.batch))
         return F.mse_loss(output.float(), z0)
 

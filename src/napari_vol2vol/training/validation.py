@@ -26,6 +26,7 @@ from napari_vol2vol.sampling.samplers import Denoiser, ddim
 from napari_vol2vol.sampling.schedules import timesteps
 from napari_vol2vol.systems.regression import from_planes
 from napari_vol2vol.tasks.registry import get_task
+from napari_vol2vol.training.precision import faster_precision
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.volume import Volume
 
@@ -78,7 +79,7 @@ class Validation:
     def __call__(self, network: nn.Module) -> dict[str, float]:
         """Return PSNR in dB (peak 2 in model space) of the network's sample and of the baselines."""
         truth, m = self._case
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        with torch.inference_mode(), faster_precision():
             restored = self._restore(network, m)
         figures = {"psnr": _psnr(restored, truth), "plain": _psnr(m.plain, truth)}
         if BASE in m.conditions:
