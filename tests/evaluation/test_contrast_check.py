@@ -68,6 +68,17 @@ def test_stripes_through_the_slices_change_what_neighbours_differ_by():
     assert any(f.axis == 0 for f in checked.findings)
 
 
+def test_slices_of_a_vessel_that_were_left_out_are_counted():
+    source, result = removed()
+    (clean,) = check_contrast(source, result, tissues(source)).left_out
+    assert (clean.region, clean.voxels, clean.slices) == ("blood", 0, 0)
+    data = result.data.copy()
+    data[[5, 11, 17]] = source.data[[5, 11, 17]]
+    (striped,) = check_contrast(source, source.with_data(data), tissues(source)).left_out
+    assert striped.slices == pytest.approx(3 / striped.of)
+    assert striped.voxels == pytest.approx(3 / striped.of, rel=0.05)
+
+
 def test_regions_of_a_label_volume_must_have_voxels():
     source = ct()
     labels = source.with_data((source.data > 300).astype(np.float32), name="labels")

@@ -98,6 +98,11 @@ def _print(found: ContrastCheck) -> None:
     out.print(f"{'region':12} {'voxels':>9} {'HU before':>10} {'after':>8} {'change':>8}   (medians)")
     for t in found.tissues:
         out.print(f"{t.region:12} {t.voxels:9d} {t.before:10.1f} {t.after:8.1f} {t.change:+8.1f}")
+    for x in found.left_out:
+        out.print(
+            f"{x.region:12} left as it was: {100 * x.voxels:.1f} % of its voxels, more than a quarter in "
+            f"{100 * x.slices:.1f} % of its {x.of} slices"
+        )
     out.print("mean difference of neighbouring slices, after over before; slices within 10 %")
     for s in found.slices:
         out.print(f"{s.plane:12} {s.ratio:9.3f} {100 * s.within:8.1f} %")

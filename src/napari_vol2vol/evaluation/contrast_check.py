@@ -16,6 +16,10 @@ from napari_vol2vol.volume import Volume, check_reference
 Mask = NDArray[np.bool_]
 #: Neighbouring slices of the result may differ by so much more or less than those of the source.
 WITHIN = 0.1
+#: A region is enhanced where its median falls by more than this, in HU.
+ENHANCED_HU = 60.0
+#: Slices with fewer voxels of a region say nothing of it.
+ENOUGH_VOXELS = 20
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,20 @@ class TissueChange:
     before: float
     after: float
     change: float
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What of an enhanced region is still there: voxels that fell by less than half of the median fall.
+
+    ``voxels`` is their share; ``slices`` the share of axial slices in which they are more than a quarter,
+    which show as stripes; ``of`` the number of slices that hold the region.
+    """
+
+    region: str
+    voxels: float
+    slices: float
+    of: int
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,7 @@ class ContrastCheck:
     """Everything that is looked at."""
 
     tissues: list[TissueChange]
+    left_out: list[LeftOut]
     slices: list[SliceChange]
     findings: list[Finding]
 
@@ -53,6 +72,7 @@ class ContrastCheck:
         """Return JSON-ready values."""
         return {
             "tissues": [asdict(t) for t in self.tissues],
+            "left_out": [asdict(x) for x in self.left_out],
             "slices": [asdict(s) for s in self.slices],
             "findings": [f"{PLANES[f.axis].name}: {f.text}" for f in self.findings],
         }
@@ -74,17 +94,28 @@ def check_contrast(source: Volume, result: Volume, regions: Mapping[str, Mask]) 
     """
     check_reference(source, result, "result")
     before, after = source.data, result.data
-    changes = []
+    changes, left = [], []
     for name, mask in regions.items():
         old, new = before[mask], after[mask]
         medians = (float(np.median(v)) for v in (old, new, new - old))
         changes.append(TissueChange(name, int(mask.sum()), *medians))
+        if changes[-1].change < -ENHANCED_HU:
+            left.append(_left_out(name, after - before, mask, changes[-1].change))
     found = coherence(after, before, source.spacing_mm)
     slices = [
         _between(plane.name, ours.profiles.difference, theirs.profiles.difference)
         for plane, ours, theirs in zip(PLANES, found.volume, found.reference, strict=True)
     ]
-    return ContrastCheck(changes, slices, list(found.findings))
+    return ContrastCheck(changes, left, slices, list(found.findings))
+
+
+def _left_out(name: str, change: NDArray[np.float32], mask: Mask, median: float) -> LeftOut:
+    """Return what of an enhanced region is still there."""
+    still = mask & (change > median / 2)
+    inside, there = mask.sum((1, 2)), still.sum((1, 2))
+    held = inside >= ENOUGH_VOXELS
+    share = float(np.mean(there[held] > inside[held] / 4)) if held.any() else 0.0
+    return LeftOut(name, float(still.sum() / mask.sum()), share, int(held.sum()))
 
 
 def _between(plane: str, after: NDArray[np.float32], before: NDArray[np.float32]) -> SliceChange:
