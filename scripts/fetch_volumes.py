@@ -123,7 +123,7 @@ def extract(archive: Path, pattern: str, target: Path) -> None:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             member = min(n for n in zipped.namelist() if re.search(pattern, n))
-            data, plain = zipped.read(member), member.endswith(".nii")
+            data = zipped.read(member)
     else:
         with tarfile.open(archive) as tar:
             chosen = min(
@@ -132,13 +132,25 @@ def extract(archive: Path, pattern: str, target: Path) -> None:
             )
             stream = tar.extractfile(chosen)
             assert stream is not None
-            data, plain = stream.read(), chosen.name.endswith(".nii")
-    raw = temporary.with_name(temporary.name.removesuffix(".gz")) if plain else temporary
-    raw.write_bytes(data)
-    if plain:
-        nib.save(nib.load(raw), temporary)
+            member, data = chosen.name, stream.read()
+    if member.endswith(".nii.gz"):
+        temporary.write_bytes(data)
+    else:
+        raw = target.with_name(target.name + ".partial" + Path(member).suffix)
+        raw.write_bytes(data)
+        as_nifti(raw, temporary)
         raw.unlink()
     os.replace(temporary, target)
+
+
+def as_nifti(source: Path, target: Path) -> None:
+    """Write an uncompressed NIfTI or an NRRD file as compressed NIfTI."""
+    if source.suffix == ".nrrd":
+        import SimpleITK  # comes with the extra `register`
+
+        SimpleITK.WriteImage(SimpleITK.ReadImage(str(source)), str(target))
+    else:
+        nib.save(nib.load(source), target)
 
 
 def extract_series(archive: Path, nested: str, pattern: str, target: Path) -> None:

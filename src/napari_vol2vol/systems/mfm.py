@@ -97,18 +97,24 @@ def plane_velocities(context: Context, card: BundleCard, planes: Sequence[Plane]
     Raises
     ------
     BundleError
-        If the target of the run's bundle is neither phase.
+        If the target of the run's bundle is neither phase, or its network sees an even number of slices.
     """
     own = context.bundle()
     if own.target not in (NATIVE, ARTERIAL):
         raise BundleError(f"bundle {own.name}: found target {own.target!r}, accepted are native, arterial")
     network = load_velocity(card, context.device)
+    count = source_slices_of(network.config)
+    if count and count % 2 == 0:
+        raise BundleError(
+            f"bundle {card.name}: found a network of {1 + count} channels, accepted are x_t alone, or x_t "
+            "and an odd number of slices of the source"
+        )
     source = context.measurement.condition(own.inputs)[0]
     box = body_box(source)
 
     def along(plane: Plane) -> Velocity:
         of_body = plane_velocity(
-            network, plane, source[box], source_slices_of(network.config),
+            network, plane, source[box], count,
             slice_batch=context.slice_batch, tick=context.tick,
         )  # fmt: skip
         whole = inside(of_body, box)
