@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from importlib.resources import files
 
@@ -7,12 +8,12 @@ import torch
 
 from napari_vol2vol.bundles import verify_bundle
 from napari_vol2vol.bundles.card import check_fit, read_card
+from napari_vol2vol.bundles.library import list_bundles
 from napari_vol2vol.engine import Done, Progress, SnapshotBox, Translation, translate
 from napari_vol2vol.errors import BundleError, SettingsError
 from napari_vol2vol.io import write_volume
 from napari_vol2vol.networks.time_resnet import TimeResNet, TimeResNetConfig
 from napari_vol2vol.phantoms.torso_ct import make_torso_pair
-from napari_vol2vol.training.contrast import train_contrast
 from napari_vol2vol.training.contrast_losses import flow_loss
 from napari_vol2vol.training.contrast_validation import ContrastValidation, one_step_of_rk2
 from napari_vol2vol.training.flow_pool import TorsoPool, anatomy_from, in_model_space
@@ -21,23 +22,15 @@ from napari_vol2vol.training.recipe import load_recipe
 from napari_vol2vol.training.run import train
 from napari_vol2vol.volume import Volume
 
-NAME = "ct-contrast-flow"
+#: The paper's network sees x_t alone, the other its source too.
+NAME, SOURCED = "ct-contrast-flow", "ct-contrast-flow-source"
 SPACING = (4.0, 3.0, 3.0)
+ADDED = {"contrast-removal": "", "contrast-addition": "-reversed"}
 
 
 @pytest.fixture(scope="module")
 def bundle(dry_runs):
     return dry_runs / NAME / NAME
-
-
-@pytest.fixture(scope="module")
-def paper_bundle(tmp_path_factory):
-    """A dry run of the paper's network, which sees x_t alone."""
-    recipe = load_recipe(NAME).dry()
-    alone = replace(
-        recipe, name="paper-flow", source_slices=0, start=None, diffusion=replace(recipe.diffusion, own=0.0)
-    )
-    return train_contrast(alone, tmp_path_factory.mktemp("paper-flow"))
 
 
 @pytest.fixture
@@ -74,7 +67,9 @@ def test_the_other_direction_is_a_card_on_the_same_weights(bundle):
 
 @pytest.mark.parametrize("system", ["mfm", "mfm-planes"])
 @pytest.mark.parametrize("solver", ["rk2", "euler", "adams"])
-def test_flows_run_in_any_solver_and_keep_odd_sizes(system, solver, bundle, scan):
+@pytest.mark.parametrize("name", [NAME, SOURCED])
+def test_flows_run_in_any_solver_and_keep_odd_sizes(system, solver, name, dry_runs, scan):
+    bundle = dry_runs / name / name
     done = run(scan, bundle, system=system, solver=solver, steps=2, samples=3)
     result = done.volumes["mean"]
     assert result.shape == scan.shape
@@ -113,15 +108,24 @@ def test_what_is_watched_has_the_grid_of_the_scan_although_the_network_sees_the_
     np.testing.assert_allclose(done.volumes["mean"].data[..., :8], -1000, atol=1e-3)
 
 
-def test_slice_batches_change_nothing(bundle, scan):
+def test_of_two_flows_the_default_is_the_one_that_sees_its_source(dry_runs, monkeypatch):
+    monkeypatch.setenv("VOL2VOL_BUNDLES", os.pathsep.join(str(dry_runs / n) for n in (NAME, SOURCED)))
+    for task in ("contrast-removal", "contrast-addition"):
+        found = [card.name for card in list_bundles(task, "mfm")]
+        assert found.index(read_card(dry_runs / SOURCED / SOURCED).name + ADDED[task]) == 0
+        assert NAME + ADDED[task] in found
+
+
+@pytest.mark.parametrize("name", [NAME, SOURCED])
+def test_slice_batches_change_nothing(name, dry_runs, scan):
+    bundle = dry_runs / name / name
     one, many = (
         run(scan, bundle, system="mfm", steps=1, slice_batch=n).volumes["mean"].data for n in (1, 16)
     )
     np.testing.assert_allclose(one, many, atol=0.02)
 
 
-def test_a_flow_that_sees_x_t_alone_is_undone_by_its_reverse(paper_bundle, scan):
-    bundle = paper_bundle
+def test_the_reversed_flow_undoes_the_flow(bundle, scan):
     there = run(scan, bundle, system="mfm", solver="rk4", steps=8).volumes["mean"]
     back = run(
         there,
@@ -170,7 +174,7 @@ def shifted_pool(recipe):
 
 @pytest.mark.parametrize("source_slices", [0, 1, 3])
 def test_the_loss_of_the_true_velocity_is_zero(source_slices):
-    dry = load_recipe(NAME).dry()
+    dry = load_recipe(SOURCED).dry()
     own = dry.diffusion.own if source_slices else 0.0
     recipe = replace(dry, source_slices=source_slices, diffusion=replace(dry.diffusion, own=own))
     network = Constant()
@@ -180,7 +184,7 @@ def test_the_loss_of_the_true_velocity_is_zero(source_slices):
 
 
 def test_a_flow_that_sees_its_source_is_shown_both_directions_and_x_t_between_the_phases():
-    dry = load_recipe(NAME).dry()
+    dry = load_recipe(SOURCED).dry()
     recipe = replace(dry, batch=32, diffusion=replace(dry.diffusion, own=0.0, ends=0.5))
     network = Constant()
     flow_loss(shifted_pool(recipe), recipe)(network, 1)
@@ -196,7 +200,7 @@ def test_a_flow_that_sees_its_source_is_shown_both_directions_and_x_t_between_th
 
 
 def test_own_draws_start_where_the_networks_own_step_leads():
-    dry = load_recipe(NAME).dry()
+    dry = load_recipe(SOURCED).dry()
     recipe = replace(dry, batch=8, diffusion=replace(dry.diffusion, own=1.0))
     network = Constant(0.1)  # too little: its own step leads to 0.1 from the source, the truth lies at 0.25
     value = float(flow_loss(shifted_pool(recipe), recipe)(network, 0))
@@ -208,7 +212,7 @@ def test_own_draws_start_where_the_networks_own_step_leads():
 
 
 def test_of_a_native_scan_nothing_is_removed_and_nothing_is_said_of_adding():
-    recipe = replace(load_recipe(NAME).dry(), batch=16)
+    recipe = replace(load_recipe(SOURCED).dry(), batch=16)
     pool = TorsoPool(recipe.pool, recipe.seed)
     pool.entries = [replace(entry, contrast=entry.native) for entry in pool.entries]
     network = Constant(0.0)
@@ -306,7 +310,7 @@ def test_stacks_are_neighbouring_slices_of_both_phases_with_the_ends_replicated(
     ],
 )
 def test_what_a_network_sees_of_its_source_is_checked(text, message, tmp_path):
-    lines = (files("napari_vol2vol.training") / "recipes" / f"{NAME}.yaml").read_text().splitlines()
+    lines = (files("napari_vol2vol.training") / "recipes" / f"{SOURCED}.yaml").read_text().splitlines()
     key = text.split(":")[0]
     path = tmp_path / "recipe.yaml"
     path.write_text("\n".join(text if line.startswith(f"{key}:") else line for line in lines))
