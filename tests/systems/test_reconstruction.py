@@ -1,4 +1,5 @@
 import threading
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 
 from napari_vol2vol.bundles.library import find_bundle
 from napari_vol2vol.engine import Done, Progress, SnapshotBox, Started, Translation, translate
+from napari_vol2vol.engine.sampling_run import SamplingRun
 from napari_vol2vol.errors import BundleError, RunError, SettingsError
 from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.physics.admm_tv import AdmmTV
@@ -163,6 +165,25 @@ def test_adaptation_fits_the_measurement_better_than_the_fixed_prior_from_the_sa
     assert fractions[-1] == 1.0
 
 
+@pytest.mark.parametrize("system", ["dds", "d3ip", "d3ip-mbir"])
+def test_nobody_holds_the_volumes_of_a_step_while_the_next_is_made(system, scan, monkeypatch):
+    looked, ticked, made, held = SamplingRun._look_at, SamplingRun.tick, [], []
+
+    def look(self, step, schedule):
+        made.extend([weakref.ref(step.x_t), weakref.ref(step.x0_hat)])
+        looked(self, step, schedule)
+
+    def tick(self):
+        held.append(sum(volume() is not None for volume in made))
+        ticked(self)
+
+    monkeypatch.setattr(SamplingRun, "_look_at", look)
+    monkeypatch.setattr(SamplingRun, "tick", tick)
+    run(request_of(system), scan)
+    assert len(made) == 8
+    assert max(held) == 0
+
+
 def test_a_cancelled_twin_leaves_the_adapted_result(scan):
     cancel = threading.Event()
     for event in translate(request_of("d3ip", compare="fixed"), scan, cancel=cancel):
@@ -226,6 +247,28 @@ def test_the_measurement_is_that_of_the_diffused_variable(scan):
     assert torch.allclose(p.decode(p.start()), m.plain)
 
 
+def test_the_prior_sees_the_image_as_bright_as_asked_for_and_the_result_is_in_its_own_units(scan, kspace):
+    for source, task in ((scan, CT), (kspace, MRI)):
+        for rms in (1.0, 0.5):
+            p, m = problem(source, "dds", task, rms=rms)
+            assert float(p.start().square().mean().sqrt()) == pytest.approx(rms, rel=1e-4)
+            assert torch.allclose(p.decode(p.start()), m.plain, atol=1e-5)
+            assert torch.allclose(p.y * p.diffused.scale, m.observed.y, atol=1e-5)
+            assert p.sigma * p.diffused.scale == pytest.approx(m.observed.sigma)
+        assert problem(source, "dds", task)[0].diffused.scale == 0.3  # that of the bundle
+
+
+def test_a_scan_of_nothing_has_no_brightness_to_be_changed(scan):
+    empty = replace(scan, measured=replace(scan.measured, sinogram=np.zeros_like(scan.measured.sinogram)))
+    assert problem(empty, "dds", rms=1.0)[0].diffused.scale == 0.3
+
+
+def test_slices_are_turned_for_the_prior_of_mbir_unless_asked_otherwise(scan):
+    assert problem(scan, "d3ip-mbir")[0].prior.turning
+    assert not problem(scan, "d3ip-mbir", turning="no")[0].prior.turning
+    assert not problem(scan, "dds")[0].prior.turning
+
+
 def test_gamma_comes_from_the_noise_where_it_is_known_else_from_the_authors(scan, kspace):
     def gamma(source, task, *, known, **options):
         p = problem(source, "dds", task, **options)[0]
@@ -251,9 +294,11 @@ def test_mbir_is_pulled_to_the_prior_for_mri_alone(scan, kspace):
 
 
 def test_total_variation_is_weighed_in_model_space(scan, kspace):
-    solver = problem(scan, "diffusion-mbir", tv_weight=0.06)[0].mbir().solver
+    solver = problem(scan, "diffusion-mbir", tv_weight=0.06, rms=None)[0].mbir().solver
     assert (solver.weight, solver.penalty) == pytest.approx((0.2, 6.0))
-    found = problem(kspace, "diffusion-mbir", MRI, tv_penalty=0.5)[0].mbir().solver
+    bright, m = problem(scan, "diffusion-mbir", tv_weight=0.06, rms=2.0)
+    assert bright.mbir().solver.weight * m.plain.square().mean().sqrt() / 2 == pytest.approx(0.06)
+    found = problem(kspace, "diffusion-mbir", MRI, tv_penalty=0.5, rms=None)[0].mbir().solver
     assert (found.weight, found.penalty) == pytest.approx((reconstruction.TV_ALONG_Z.mri / 0.3, 0.5))
 
 
@@ -270,6 +315,8 @@ def test_a_prior_has_to_have_the_channels_of_the_image(scan, coils):
         ("dds", {"rank": 4}, "option: found rank, system dds accepts start, end, spacing, cg_steps, gamma"),
         ("d3ip", {"horizon": 0.5}, "horizon: found 0.5"),
         ("fbp", {"window": "box"}, "window: found 'box', accepted are ramp"),
+        ("d3ip-mbir", {"turning": "all"}, "turning: found 'all', accepted are no, random"),
+        ("d3ip-mbir", {"rms": 0.0}, "rms: found 0.0, accepted are numbers from 0.01 to 100"),
     ],
 )
 def test_options_that_are_not_accepted_are_named_before_the_run(system, options, message, scan):
