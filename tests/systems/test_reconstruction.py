@@ -1,14 +1,11 @@
 import threading
-import weakref
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from napari_vol2vol.bundles.library import find_bundle
 from napari_vol2vol.engine import Done, Progress, SnapshotBox, Started, Translation, translate
-from napari_vol2vol.engine.sampling_run import SamplingRun
 from napari_vol2vol.errors import BundleError, RunError, SettingsError
 from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.physics.admm_tv import AdmmTV
@@ -16,12 +13,12 @@ from napari_vol2vol.physics.filtered_back_projection import filtered_back_projec
 from napari_vol2vol.physics.reconstructions import sense_cg
 from napari_vol2vol.sampling.corrections import Proximal
 from napari_vol2vol.systems import reconstruction
-from napari_vol2vol.systems.assembly import Context
-from napari_vol2vol.systems.reconstruction import Padded, problem_of
+from napari_vol2vol.systems.reconstruction import Padded
 from napari_vol2vol.systems.registry import get_system
 from napari_vol2vol.tasks import get_task
 from prior_bundles import SYSTEMS, make_prior, use_only
 from reconstruction_volumes import small_head, small_torso
+from systems.reconstruction_problems import problem
 
 CT, MRI = get_task("sparse-view-ct"), get_task("mri-reconstruction")
 ADAPTED = ("scd", "ddip", "d3ip", "d3ip-mbir", "d3ip-meta")
@@ -165,25 +162,6 @@ def test_adaptation_fits_the_measurement_better_than_the_fixed_prior_from_the_sa
     assert fractions[-1] == 1.0
 
 
-@pytest.mark.parametrize("system", ["dds", "d3ip", "d3ip-mbir"])
-def test_nobody_holds_the_volumes_of_a_step_while_the_next_is_made(system, scan, monkeypatch):
-    looked, ticked, made, held = SamplingRun._look_at, SamplingRun.tick, [], []
-
-    def look(self, step, schedule):
-        made.extend([weakref.ref(step.x_t), weakref.ref(step.x0_hat)])
-        looked(self, step, schedule)
-
-    def tick(self):
-        held.append(sum(volume() is not None for volume in made))
-        ticked(self)
-
-    monkeypatch.setattr(SamplingRun, "_look_at", look)
-    monkeypatch.setattr(SamplingRun, "tick", tick)
-    run(request_of(system), scan)
-    assert len(made) == 8
-    assert max(held) == 0
-
-
 def test_a_cancelled_twin_leaves_the_adapted_result(scan):
     cancel = threading.Event()
     for event in translate(request_of("d3ip", compare="fixed"), scan, cancel=cancel):
@@ -231,42 +209,12 @@ def test_slices_of_any_size_are_padded_for_the_network_and_cut_back():
     assert torch.equal(Padded(Sums(), 4)(x)[0], 2 * x)
 
 
-def problem(source, system, task=CT, **options):
-    info = get_system(system)
-    values = {o.name: o.default for o in info.options} | options
-    measurement = task.prepare(source, (1, 1, 1), 1)
-    card = find_bundle(None, task.name, system, (), 1)
-    return problem_of(Context(measurement, card, torch.device("cpu"), options=values)), measurement
-
-
 def test_the_measurement_is_that_of_the_diffused_variable(scan):
     p, m = problem(scan, "dds")
     truth = torch.from_numpy((small_torso().data + 1000) / 3000) / 0.3
     assert p.sigma == pytest.approx(0.01 * float(p.operator(truth).mean()), rel=1e-4)
     assert float((p.operator(truth) - p.y).std()) == pytest.approx(p.sigma, rel=0.05)
     assert torch.allclose(p.decode(p.start()), m.plain)
-
-
-def test_the_prior_sees_the_image_as_bright_as_asked_for_and_the_result_is_in_its_own_units(scan, kspace):
-    for source, task in ((scan, CT), (kspace, MRI)):
-        for rms in (1.0, 0.5):
-            p, m = problem(source, "dds", task, rms=rms)
-            assert float(p.start().square().mean().sqrt()) == pytest.approx(rms, rel=1e-4)
-            assert torch.allclose(p.decode(p.start()), m.plain, atol=1e-5)
-            assert torch.allclose(p.y * p.diffused.scale, m.observed.y, atol=1e-5)
-            assert p.sigma * p.diffused.scale == pytest.approx(m.observed.sigma)
-        assert problem(source, "dds", task)[0].diffused.scale == 0.3  # that of the bundle
-
-
-def test_a_scan_of_nothing_has_no_brightness_to_be_changed(scan):
-    empty = replace(scan, measured=replace(scan.measured, sinogram=np.zeros_like(scan.measured.sinogram)))
-    assert problem(empty, "dds", rms=1.0)[0].diffused.scale == 0.3
-
-
-def test_slices_are_turned_for_the_prior_of_mbir_unless_asked_otherwise(scan):
-    assert problem(scan, "d3ip-mbir")[0].prior.turning
-    assert not problem(scan, "d3ip-mbir", turning="no")[0].prior.turning
-    assert not problem(scan, "dds")[0].prior.turning
 
 
 def test_gamma_comes_from_the_noise_where_it_is_known_else_from_the_authors(scan, kspace):
