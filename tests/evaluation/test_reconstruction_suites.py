@@ -66,7 +66,7 @@ def test_the_shipped_suites_measure_real_volumes_with_every_system_of_their_task
     for name in SHIPPED:
         suite = load_suite(name)
         assert suite.name == name
-        assert set(suite.labels) == set(get_task(suite.task).systems)
+        assert {entry.system for entry in suite.systems} == set(get_task(suite.task).systems)
         assert suite.measures
         assert suite.baseline == "dds"
         get_task(suite.task).simulation(**suite.simulation)
@@ -90,6 +90,21 @@ def test_a_slab_keeps_its_place_and_its_means():
     assert np.all(slab.data[:, :6] == volume.data[7:13].min())  # filled up evenly where it is narrower
     with pytest.raises(VolumeError, match="ramp: found 20 axial slices, accepted are 24 or more"):
         slab_of(volume, Slab(24, 45))
+
+
+def test_every_volume_of_a_shipped_suite_is_read_from_its_own_file_and_is_a_row_of_its_own(folder, tmp_path):
+    suite = replace(load_suite("ct-60-views"), slab=Slab(12, 24), systems=(SystemEntry("fbp"),), baseline="")
+    files = []
+    for i, entry in enumerate(suite.volumes):
+        torso = small_torso(16)
+        files.append(tmp_path / f"{entry.name}.nii.gz")
+        write_volume(torso.with_data(np.where(torso.data > 0, torso.data + 300 * i, torso.data)), files[i])
+    asked = []
+    cases = list(load_cases(suite, lambda names: asked.extend(names) or files))
+    assert [c.name for c in cases] == asked == ["torso-2", "torso-3"]
+    second, first = cases[1].source.data.max(), cases[0].source.data.max()
+    assert second - first == pytest.approx(300, rel=0.3)
+    assert len({t.digest() for case in cases for t in trials_of(suite, case)}) == 2
 
 
 def test_a_case_is_measured_from_its_reference_and_ct_counts_from_vacuum(folder):

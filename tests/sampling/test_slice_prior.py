@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.sampling.predictions import to_x0
-from napari_vol2vol.sampling.slice_prior import SlicePrior
+from napari_vol2vol.sampling.slice_prior import TURNS, SlicePrior, turn_at, turned, turned_back
 from sampling.small_prior import DIFFUSED, small_network, small_prior
 
 SHAPES = {1: (5, 16, 8), 2: (2, 5, 16, 8)}
@@ -49,3 +51,35 @@ def test_images_of_other_channels_are_refused():
         small_prior(2)(torch.zeros(5, 16, 8), 0.5)
     with pytest.raises(SettingsError, match="channels: found 3"):
         small_prior(3)
+
+
+def test_all_turns_differ_and_are_turned_back_exactly():
+    x = torch.arange(30.0).reshape(2, 3, 5)
+    seen = [turned(x, turn) for turn in range(TURNS)]
+    assert len({(tuple(y.shape), tuple(y.flatten().tolist())) for y in seen}) == TURNS
+    assert all(torch.equal(turned_back(y, turn), x) for turn, y in enumerate(seen))
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_prior_that_knows_no_direction_is_unchanged_by_turning(channels):
+    prior = small_prior(channels)
+
+    def pointwise(x, t, label):
+        return x.square(), []
+
+    x_t = torch.randn(SHAPES[channels])
+    alike = replace(prior, network=pointwise), replace(prior, network=pointwise, turning=True)
+    with torch.inference_mode():
+        for t in (0.1, 0.2, 0.3):
+            assert torch.allclose(alike[0](x_t, t), alike[1](x_t, t))
+
+
+def test_turning_is_drawn_from_the_time_alone():
+    prior, x_t = small_prior(turning=True), torch.randn(5, 8, 8)
+    times = [0.01 * i for i in range(1, 60)]
+    assert {turn_at(t) for t in times} == set(range(TURNS))
+    t = next(t for t in times if turn_at(t) == 5)
+    with torch.inference_mode():
+        expected = turned_back(small_prior()(turned(x_t, 5), t), 5)
+        assert torch.allclose(prior(x_t, t), expected, atol=1e-6)
+        assert torch.equal(prior(x_t, t), prior(x_t, t))

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from napari_vol2vol.bundles.library import find_bundle
 from napari_vol2vol.engine import Done, Progress, SnapshotBox, Started, Translation, translate
 from napari_vol2vol.errors import BundleError, RunError, SettingsError
 from napari_vol2vol.networks.unet import UNet
@@ -14,12 +13,12 @@ from napari_vol2vol.physics.filtered_back_projection import filtered_back_projec
 from napari_vol2vol.physics.reconstructions import sense_cg
 from napari_vol2vol.sampling.corrections import Proximal
 from napari_vol2vol.systems import reconstruction
-from napari_vol2vol.systems.assembly import Context
-from napari_vol2vol.systems.reconstruction import Padded, problem_of
+from napari_vol2vol.systems.reconstruction import Padded
 from napari_vol2vol.systems.registry import get_system
 from napari_vol2vol.tasks import get_task
 from prior_bundles import SYSTEMS, make_prior, use_only
 from reconstruction_volumes import small_head, small_torso
+from systems.reconstruction_problems import problem
 
 CT, MRI = get_task("sparse-view-ct"), get_task("mri-reconstruction")
 ADAPTED = ("scd", "ddip", "d3ip", "d3ip-mbir", "d3ip-meta")
@@ -210,14 +209,6 @@ def test_slices_of_any_size_are_padded_for_the_network_and_cut_back():
     assert torch.equal(Padded(Sums(), 4)(x)[0], 2 * x)
 
 
-def problem(source, system, task=CT, **options):
-    info = get_system(system)
-    values = {o.name: o.default for o in info.options} | options
-    measurement = task.prepare(source, (1, 1, 1), 1)
-    card = find_bundle(None, task.name, system, (), 1)
-    return problem_of(Context(measurement, card, torch.device("cpu"), options=values)), measurement
-
-
 def test_the_measurement_is_that_of_the_diffused_variable(scan):
     p, m = problem(scan, "dds")
     truth = torch.from_numpy((small_torso().data + 1000) / 3000) / 0.3
@@ -251,9 +242,11 @@ def test_mbir_is_pulled_to_the_prior_for_mri_alone(scan, kspace):
 
 
 def test_total_variation_is_weighed_in_model_space(scan, kspace):
-    solver = problem(scan, "diffusion-mbir", tv_weight=0.06)[0].mbir().solver
+    solver = problem(scan, "diffusion-mbir", tv_weight=0.06, rms=None)[0].mbir().solver
     assert (solver.weight, solver.penalty) == pytest.approx((0.2, 6.0))
-    found = problem(kspace, "diffusion-mbir", MRI, tv_penalty=0.5)[0].mbir().solver
+    bright, m = problem(scan, "diffusion-mbir", tv_weight=0.06, rms=2.0)
+    assert bright.mbir().solver.weight * m.plain.square().mean().sqrt() / 2 == pytest.approx(0.06)
+    found = problem(kspace, "diffusion-mbir", MRI, tv_penalty=0.5, rms=None)[0].mbir().solver
     assert (found.weight, found.penalty) == pytest.approx((reconstruction.TV_ALONG_Z.mri / 0.3, 0.5))
 
 
@@ -270,6 +263,8 @@ def test_a_prior_has_to_have_the_channels_of_the_image(scan, coils):
         ("dds", {"rank": 4}, "option: found rank, system dds accepts start, end, spacing, cg_steps, gamma"),
         ("d3ip", {"horizon": 0.5}, "horizon: found 0.5"),
         ("fbp", {"window": "box"}, "window: found 'box', accepted are ramp"),
+        ("d3ip-mbir", {"turning": "all"}, "turning: found 'all', accepted are no, random"),
+        ("d3ip-mbir", {"rms": 0.0}, "rms: found 0.0, accepted are numbers from 0.01 to 100"),
     ],
 )
 def test_options_that_are_not_accepted_are_named_before_the_run(system, options, message, scan):

@@ -42,6 +42,12 @@ def _set(options: dict[int, int]) -> None:
             library.mallopt(option, value)
 
 
+def _trim() -> None:
+    """Give free memory back to the system."""
+    if (library := _glibc()) is not None:
+        library.malloc_trim(0)
+
+
 @contextmanager
 def reused_memory() -> Iterator[None]:
     """Let freed memory be used again instead of going back to the system at once; at the end it goes back.
@@ -54,6 +60,7 @@ def reused_memory() -> Iterator[None]:
     with _lock:
         _users += 1
         if _users == 1:
+            _trim()  # what was freed before lies in pieces that no large block fits in
             _set(_REUSED)
     try:
         yield
@@ -62,8 +69,7 @@ def reused_memory() -> Iterator[None]:
             _users -= 1
             if _users == 0:
                 _set(_USUAL)
-                if (library := _glibc()) is not None:
-                    library.malloc_trim(0)
+                _trim()
 
 
 __all__ = ["reused_memory"]

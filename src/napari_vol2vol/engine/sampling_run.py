@@ -185,12 +185,12 @@ class SamplingRun:
                 return
             # a sampler may hold what must be put back: weights that adapt
             with closing(self._steps(assembly, m, sample)) as steps:
-                for i, step in enumerate(steps, start=1):
+                for step in steps:  # not enumerated: that would hold the volumes of a step during the next
                     self._tap("x_t", step.x_t)
                     self._look_at(step, assembly.schedule)
                     x = assembly.decode(step.x0_hat)
                     del step  # volumes that nobody holds while the next step is made
-                    self._step_done(i, x, m)
+                    self._step_done(self._step + 1, x, m)
                     del x
 
     def _look_at(self, step: Step, schedule: Schedule) -> None:

@@ -1,13 +1,14 @@
 """What the reconstructions share: the measurement and the prior in the space of the diffused variable.
 
-A prior denoises ``z = m / scale`` (m: model space), so ``A z = y / scale``. Weights of the total variation
-are stated for m: ``1/2 |A m - y|^2 + w TV(m)`` is ``scale^2 (1/2 |A z - y_z|^2 + w / scale TV(z))``.
+A prior denoises ``z = m / scale`` (m: model space; scale: that of its training, or of the volume), so
+``A z = y / scale``. Weights of the total variation are stated for m: ``1/2 |A m - y|^2 + w TV(m)`` is
+``scale^2 (1/2 |A z - y_z|^2 + w / scale TV(z))``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -207,10 +208,11 @@ def problem_of(context: Context) -> Problem:
             f"bundle {card.name}: found a network of {found} channels for the {diffused.what}, accepted is a "
             f"prior of images with {channels}"
         )
+    diffused = _brightened(diffused, plain, context.options["rms"])
     latent = make_latent("image", diffused.scale, {})
     prior = SlicePrior(
         Padded(network, network.config.multiple), diffused, channels,
-        slice_batch=context.slice_batch, tick=context.tick,
+        slice_batch=context.slice_batch, tick=context.tick, turning=context.options["turning"] == "random",
     )  # fmt: skip
     operator = observed.operator
     assert isinstance(operator, ImagingOperator)
@@ -219,6 +221,16 @@ def problem_of(context: Context) -> Problem:
         context, network, prior, diffused, operator, observed.y / diffused.scale,
         lambda: latent.encode(plain), sigma, latent.decode,
     )  # fmt: skip
+
+
+def _brightened(diffused: Diffused, plain: Tensor, rms: float | None) -> Diffused:
+    """Return what is diffused, scaled so that the classical reconstruction has this root mean square in z.
+
+    Priors are trained on images of unit variance; one denoises best what is as bright. None leaves the scale
+    of the prior's images, and so does a reconstruction of nothing.
+    """
+    found = float(plain.square().mean().sqrt())
+    return diffused if rms is None or found == 0 else replace(diffused, scale=found / rms)
 
 
 __all__ = ["TV_3D", "Padded", "Problem", "observed_of", "problem_of", "total_variation_of"]

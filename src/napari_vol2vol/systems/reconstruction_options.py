@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from napari_vol2vol.options import Option
 
 _START_TIME = Option(
     "start", 0.98, "time at which sampling starts from the classical reconstruction with noise", 0.01, 1.0,
     label="Start T'",
+)  # fmt: skip
+_MBIR_START_TIME = Option(
+    "start", 0.3, "time at which sampling starts from the classical reconstruction with noise (paper: 0.98)",
+    0.01, 1.0, label="Start T'",
 )  # fmt: skip
 _END_TIME = Option(
     "end", 0.008, "last time that the prior is asked at: what is done there is the result", 1e-4, 0.5,
@@ -44,11 +50,21 @@ _TV_PENALTY = Option(
     optional=True, kind=float, label="ADMM ρ",
 )  # fmt: skip
 _MBIR_CG_STEPS = Option(
-    "cg_steps", 10, "steps of conjugate gradients in each iteration of ADMM", 1, 200, label="CG steps"
+    "cg_steps", 5, "steps of conjugate gradients in each iteration of ADMM", 1, 200, label="CG steps"
 )
 _ADMM_STEPS = Option(
     "admm_steps", 3, "iterations of ADMM at each sampling step (5 in the paper)", 1, 100, label="ADMM steps"
 )
+_RMS = Option(
+    "rms", None, "brightness that the prior sees the image at, 1: that of its training; auto: as it is", 0.01,
+    100, optional=True, kind=float, label="Brightness",
+)  # fmt: skip
+_MBIR_RMS = replace(_RMS, default=1.0)
+_TURNING = Option(
+    "turning", "no", "random: the prior sees the slices mirrored and turned, anew at each step",
+    choices=("no", "random"),
+)  # fmt: skip
+_MBIR_TURNING = replace(_TURNING, default="random")
 _RANK = Option("rank", 4, "rank of the low-rank change of each layer", 1, 256)
 _LAYERS = Option("layers", "blocks", "layers that adapt", choices=("blocks", "all"))
 _RATE = Option(
@@ -105,14 +121,17 @@ ADMM_TV = (
     Option("admm_steps", 100, "iterations of ADMM", 1, 1000, label="ADMM steps"),
     _CG_STEPS,
 )
+SEEN = (_RMS, _TURNING)
 START = (_START_TIME, _END_TIME, _SPACING)
+DDNM = (*START, *SEEN)
 DPS = (
     Option("strength", 1.0, "of the gradient", 0, 100),
     Option("prior_variance", 1.0, "variance of the prior that sets the size of a step", 0, 100),
+    *SEEN,
 )
-DDS = (*START, _CG_STEPS, _GAMMA)
+DDS = (*START, _CG_STEPS, _GAMMA, *SEEN)
 MBIR = (
-    _START_TIME,
+    _MBIR_START_TIME,
     _MBIR_END_TIME,
     _SPACING,
     _TV_WEIGHT,
@@ -120,6 +139,8 @@ MBIR = (
     _ADMM_STEPS,
     _MBIR_CG_STEPS,
     _MBIR_GAMMA,
+    _MBIR_RMS,
+    _MBIR_TURNING,
 )
 SCD = (*DDS, *_LOW_RANK)
 DDIP = SCD

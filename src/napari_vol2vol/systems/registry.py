@@ -182,7 +182,7 @@ _ALL = (
                1, options=recon.SENSE),
     SystemInfo("admm-tv", "ADMM-TV", "admm_tv", "least total variation in 3D that fits the measurement",
                False, False, 1, options=recon.ADMM_TV),
-    _fixed("ddnm", "DDNM", "fixed prior; what was measured replaces its estimate", recon.START),
+    _fixed("ddnm", "DDNM", "fixed prior; what was measured replaces its estimate", recon.DDNM),
     SystemInfo("dps", "DPS", "dps", "fixed prior; pulled by the gradient of the residual", default_steps=1000,
                solvers=("ddpm", "ddim", "dpmpp_2m"), eta=1.0, own_steps=True, options=recon.DPS),
     _fixed("dds", "DDS", "fixed prior; conjugate gradients from its estimate", recon.DDS),
