@@ -94,8 +94,8 @@ def _sourced_flow_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
         # a scan without contrast medium has nothing to remove; of adding it says nothing
         removal = torch.from_numpy(rng.random(n) < 0.5) | slices.unchanged
         t = torch.where(slices.unchanged, 1.0, t)
-        arrived = t == torch.where(removal, 0.0, 1.0)
-        away = arrived & torch.from_numpy(rng.random(n) < recipe.diffusion.own)
+        away = torch.from_numpy(rng.random(n) < recipe.diffusion.own) & ~slices.unchanged
+        t = torch.where(away, torch.where(removal, 0.0, 1.0), t)
         source = torch.where(_as_images(removal), slices.contrast, slices.native)
         native, contrast = middle(slices.native), middle(slices.contrast)
         near, far = linear_path(_as_images(t))

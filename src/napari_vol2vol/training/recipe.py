@@ -33,8 +33,8 @@ class Diffusion:
     Training draws t from a density in proportion to ``t ** early``: 0 is uniform, 1 spends more on the first
     steps of a run, which decide the most. A flow draws a share ``ends`` of its times from {0, 1}, where
     solvers of one step look, and the others uniformly; its ``loss`` is ``mse`` (the paper's) or ``l1``, with
-    which it learns the median velocity. In a share ``own`` of the draws at the far end of a flow that sees
-    its source, x_t is where the network's own Euler step leads, as the second call of RK2 meets it.
+    which it learns the median velocity. In a share ``own`` of the draws of a flow that sees its source, x_t
+    is where the network's own Euler step leads, as the second call of RK2 meets it.
     """
 
     what: str = "residual"
