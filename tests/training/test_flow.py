@@ -1,4 +1,3 @@
-import os
 from dataclasses import replace
 from importlib.resources import files
 
@@ -8,7 +7,6 @@ import torch
 
 from napari_vol2vol.bundles import verify_bundle
 from napari_vol2vol.bundles.card import check_fit, read_card
-from napari_vol2vol.bundles.library import list_bundles
 from napari_vol2vol.engine import Done, Progress, SnapshotBox, Translation, translate
 from napari_vol2vol.errors import BundleError, SettingsError
 from napari_vol2vol.io import write_volume
@@ -25,7 +23,6 @@ from napari_vol2vol.volume import Volume
 #: The paper's network sees x_t alone, the other its source too.
 NAME, SOURCED = "ct-contrast-flow", "ct-contrast-flow-source"
 SPACING = (4.0, 3.0, 3.0)
-ADDED = {"contrast-removal": "", "contrast-addition": "-reversed"}
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +103,6 @@ def test_what_is_watched_has_the_grid_of_the_scan_although_the_network_sees_the_
     assert np.abs(shown[:, 24:36, 28:44]).max() > 0
     assert not shown[..., :8].any()
     np.testing.assert_allclose(done.volumes["mean"].data[..., :8], -1000, atol=1e-3)
-
-
-def test_of_two_flows_the_default_is_the_one_that_sees_its_source(dry_runs, monkeypatch):
-    monkeypatch.setenv("VOL2VOL_BUNDLES", os.pathsep.join(str(dry_runs / n) for n in (NAME, SOURCED)))
-    for task in ("contrast-removal", "contrast-addition"):
-        found = [card.name for card in list_bundles(task, "mfm")]
-        assert found.index(read_card(dry_runs / SOURCED / SOURCED).name + ADDED[task]) == 0
-        assert NAME + ADDED[task] in found
 
 
 @pytest.mark.parametrize("name", [NAME, SOURCED])

@@ -4,12 +4,14 @@ import pytest
 import torch
 
 from napari_vol2vol.bundles.card import read_card
+from napari_vol2vol.bundles.weights import load_velocity
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.presets import fusion_unet
+from napari_vol2vol.networks.time_resnet import TimeResNet
 from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.training.recipe import load_recipe
-from napari_vol2vol.training.warm_start import plant_trunk, start_from
+from napari_vol2vol.training.warm_start import plant_trunk, start_from, start_velocity_from
 
 
 def seeded(network):
@@ -75,3 +77,17 @@ def test_the_shipped_fusion_recipe_starts_from_the_regression_of_its_own_preset(
     recipe = load_recipe("sr4-t1-fusion")
     assert recipe.start == "sr4-t1-regression"
     assert load_recipe(recipe.start).preset == recipe.preset
+
+
+def test_a_flow_that_sees_its_source_starts_as_the_one_of_x_t_alone(dry_runs):
+    card = read_card(dry_runs / "ct-contrast-flow" / "ct-contrast-flow")
+    alone = load_velocity(card, torch.device("cpu"))
+    network = TimeResNet(replace(alone.config, in_channels=4)).eval()
+    start_velocity_from(network, card)
+    x, t = torch.randn(2, 4, 16, 32), torch.rand(2)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(x, t)[0], alone(x[:, :1], t)[0])
+        other = torch.cat([x[:, :1], torch.randn(2, 3, 16, 32)], 1)
+        torch.testing.assert_close(network(other, t)[0], network(x, t)[0])
+    with pytest.raises(SettingsError, match="bundle ct-contrast-flow has another network"):
+        start_velocity_from(TimeResNet(replace(alone.config, in_channels=4, channels=(48, 64, 96, 64))), card)

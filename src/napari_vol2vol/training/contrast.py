@@ -180,8 +180,6 @@ def _describe(bundle: Path, recipe: Recipe, loop: Loop, family: str | None) -> N
         own = card["vol2vol"]
         if family is not None:
             own["network"]["family"] = family
-        if recipe.source_slices:
-            own["network"]["source_slices"] = recipe.source_slices
         own["planes"] = list(dict.fromkeys(recipe.planes))
         own["modality"] = ["CT"]
         own["input_spacing_mm"] = [

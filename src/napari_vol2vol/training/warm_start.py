@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -12,6 +13,7 @@ from napari_vol2vol.bundles.weights import load_fusion, load_monai_unet, load_un
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.monai_unet import MonaiUNet
+from napari_vol2vol.networks.time_resnet import TimeResNet
 from napari_vol2vol.networks.unet import UNet
 
 
@@ -38,14 +40,28 @@ def start_from(network: nn.Module, card: BundleCard, inputs: Sequence[str]) -> N
 def start_velocity_from(network: nn.Module, card: BundleCard) -> None:
     """Give an untrained velocity network the weights of a flow, or of a regression of the same network.
 
-    A regression by ``x - f(x, 1)`` is the velocity of the flow at t = 1.
+    A regression by ``x - f(x, 1)`` is the velocity of the flow at t = 1. A TimeResNet that also sees slices
+    of the source may start from one that sees x_t alone: they have no weight at first.
 
     Raises
     ------
     SettingsError
         If the networks do not fit.
     """
-    _copy(load_velocity(card, torch.device("cpu")), network, card)
+    start = load_velocity(card, torch.device("cpu"))
+    if isinstance(network, TimeResNet) and start.config == replace(network.config, in_channels=1):
+        _plant_alone(start, network)
+    else:
+        _copy(start, network, card)
+
+
+@torch.no_grad()
+def _plant_alone(start: nn.Module, network: TimeResNet) -> None:
+    """Copy a network of x_t alone into one whose further channels then have no weight."""
+    state = start.state_dict()
+    stem = torch.zeros_like(network.state_dict()["stem.weight"])
+    stem[:, : state["stem.weight"].shape[1]] = state["stem.weight"]
+    network.load_state_dict(state | {"stem.weight": stem})
 
 
 def _copy(source: nn.Module, network: nn.Module, card: BundleCard) -> None:
