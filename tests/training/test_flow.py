@@ -12,6 +12,7 @@ from napari_vol2vol.errors import BundleError, SettingsError
 from napari_vol2vol.io import write_volume
 from napari_vol2vol.networks.time_resnet import TimeResNet, TimeResNetConfig
 from napari_vol2vol.phantoms.torso_ct import make_torso_pair
+from napari_vol2vol.training.contrast import train_contrast
 from napari_vol2vol.training.contrast_losses import flow_loss
 from napari_vol2vol.training.contrast_validation import ContrastValidation, one_step_of_rk2
 from napari_vol2vol.training.flow_pool import TorsoPool, anatomy_from, in_model_space
@@ -261,6 +262,21 @@ def test_enhanced_volumes_are_refused_as_they_come_without_a_pair(tmp_path):
     assert path.exists()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source_slices": 0},
+        {"stage": "ct-regression", "task": "contrast-addition", "target": "arterial"},
+    ],
+    ids=["flow of x_t alone", "regression to arterial"],
+)
+def test_native_scans_are_refused_where_they_would_teach_the_wrong_thing(changes, tmp_path):
+    path = written(tmp_path, "native", make_torso_pair(3, (32, 100, 112), (5.0, 3.0, 3.0)).native)
+    recipe = replace(load_recipe(SOURCED), **changes)
+    with pytest.raises(SettingsError, match="found native, native scans; accepted are maps of organs"):
+        train_contrast(recipe, tmp_path / "run", volumes=[path])
+
+
 def test_patients_come_from_maps_and_native_scans_as_often_as_the_recipe_says(tmp_path):
     labels = np.zeros((24, 40, 48), np.float32)
     labels[:, 8:34, 6:42], labels[:, 18:24, 20:26] = 120, 52
@@ -313,7 +329,7 @@ def test_crops_can_be_centred_where_contrast_medium_went():
 
     def brightness(share):
         pool.settings = replace(pool.settings, enhancing_share=share)
-        pairs = [pool.slices(rng, "axial", 16) for _ in range(150)]
-        return float(torch.stack([contrast - native for native, contrast in pairs])[:, 6:10, 6:10].mean())
+        pairs = [pool.stacks(rng, "axial", 16, 1) for _ in range(150)]
+        return float(torch.stack([contrast - native for native, contrast in pairs])[:, 0, 6:10, 6:10].mean())
 
     assert brightness(1.0) > 3 * max(brightness(0.0), 1e-3)

@@ -41,6 +41,7 @@ from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.stages import Loss
 from napari_vol2vol.training.trainer import Loop
 from napari_vol2vol.training.warm_start import start_velocity_from
+from napari_vol2vol.volume import Volume
 
 FLOW, FUSION, REGRESSION, DIFFUSION = STAGES = ("flow", "flow-fusion", "ct-regression", "ct-diffusion")
 FLOWS = (FLOW, FUSION)
@@ -126,6 +127,7 @@ def train_contrast(
     _check(recipe)
     torch.manual_seed(recipe.seed)
     others = [anatomy_from(path) for path in volumes]
+    _check_natives(recipe, [other.name for other in others if isinstance(other, Volume)])
     say(f"preparing {recipe.pool.entries} patients")
     stage = _stage(recipe, TorsoPool(recipe.pool, recipe.seed, others), required)
     if start is not None:
@@ -170,6 +172,17 @@ def _check(recipe: Recipe) -> None:
     if recipe.stage == DIFFUSION and recipe.diffusion.what != "image":
         raise SettingsError(
             f"{where}: diffusion: what: found {recipe.diffusion.what!r}, stage {recipe.stage} accepts image"
+        )
+
+
+def _check_natives(recipe: Recipe, natives: Sequence[str]) -> None:
+    """Refuse native scans where nothing tells the network that they are to stay as they are."""
+    fits = recipe.target == NATIVE if recipe.stage not in FLOWS else recipe.source_slices > 0
+    if natives and not fits:
+        raise SettingsError(
+            f"recipe {recipe.name}: train: found {', '.join(natives)}, native scans; accepted are maps of "
+            "organs: of a native scan nothing is to be removed, which only a result that is native, or a flow "
+            "with source_slices, can learn"
         )
 
 

@@ -99,11 +99,6 @@ class TorsoPool:
         chosen = self.rng.permutation(len(where))[:REMEMBERED]
         return Pair(in_model_space(made.native), in_model_space(made.contrast), where[chosen])
 
-    def slices(self, rng: np.random.Generator, plane: Plane, crop: int) -> tuple[Tensor, Tensor]:
-        """Return a random slice of a random patient, native and contrast `(crop, crop)`; see `stacks`."""
-        native, contrast = self.stacks(rng, plane, crop, 1)
-        return native[0], contrast[0]
-
     def stacks(self, rng: np.random.Generator, plane: Plane, crop: int, count: int) -> tuple[Tensor, Tensor]:
         """Return ``count`` consecutive slices of a random patient, native and contrast `(count, crop, crop)`.
 
@@ -131,7 +126,7 @@ class TorsoPool:
     def cube(self, rng: np.random.Generator, edge: int) -> tuple[Tensor, Tensor]:
         """Return a random cube of a random patient, native and contrast `(edge, edge, edge)`.
 
-        Centres are chosen, and small grids continued, as those of `slices`.
+        Centres are chosen, and small grids continued, as those of `stacks`.
         """
         pair = self.entries[int(rng.integers(len(self.entries)))]
         centre = self._centre(rng, pair)
