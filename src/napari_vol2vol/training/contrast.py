@@ -181,8 +181,8 @@ def _check_natives(recipe: Recipe, natives: Sequence[str]) -> None:
     if natives and not fits:
         raise SettingsError(
             f"recipe {recipe.name}: train: found {', '.join(natives)}, native scans; accepted are maps of "
-            "organs: of a native scan nothing is to be removed, which only a result that is native, or a flow "
-            "with source_slices, can learn"
+            "organs: of a native scan nothing is to be removed, which only a result that is native, or a "
+            "flow with source_slices, can learn"
         )
 
 
