@@ -310,7 +310,7 @@ def test_stacks_are_neighbouring_slices_of_both_phases_with_the_ends_replicated(
     ("text", "message"),
     [
         ("source_slices: 2", "source_slices: found 2, accepted are 0 and odd numbers"),
-        ("source_slices: 0", "own: found 0.2, accepted are 0 to 1 with source_slices, else 0"),
+        ("source_slices: 0", "own: found 0.45, accepted are 0 to 1 with source_slices, else 0"),
         ("stage: ct-diffusion", "source_slices: found 3, stage ct-diffusion accepts none"),
     ],
 )

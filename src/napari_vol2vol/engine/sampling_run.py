@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_vol2vol.engine.allocation import give_back
 from napari_vol2vol.engine.events import (
     FIXED_PRIOR,
     Done,
@@ -36,6 +37,7 @@ from napari_vol2vol.engine.trajectory import StepFacts, TrajectoryRecorder, stat
 from napari_vol2vol.errors import OutOfMemoryError
 from napari_vol2vol.sampling.measurement import Measurement
 from napari_vol2vol.sampling.noise_bank import NoiseBank
+from napari_vol2vol.sampling.planes import no_tick
 from napari_vol2vol.sampling.samplers import Step
 from napari_vol2vol.sampling.schedules import Schedule, timesteps
 from napari_vol2vol.systems.assembly import Assembly, Context
@@ -146,6 +148,7 @@ class SamplingRun:
             plane=request.plane,
             weights=request.weights,
             tick=self.tick,
+            rest=give_back if self.plan.device == "cpu" else no_tick,
             tap=self._tap,
             options=self.job.options,
         )
@@ -203,7 +206,7 @@ class SamplingRun:
 
     def _steps(self, assembly: Assembly, m: Measurement, sample: int) -> Generator[Step, None, None]:
         """Start the sampler, or resume it; noise is keyed by seed, sample and step."""
-        request, shape, device = self.job.request, tuple(m.plain.shape), m.plain.device
+        request, shape, device = self.job.request, tuple(m.stored.shape), m.stored.device
         before, t = 0, 1.0
         if request.resume is not None:
             sample, before = request.resume_sample, request.resume_step - 1

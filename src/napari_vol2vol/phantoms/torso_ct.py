@@ -8,7 +8,8 @@ arm, upper vena cava, right heart and vessels of the lungs, is anything from emp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import ndimage
@@ -36,11 +37,26 @@ ADDED: dict[str, tuple[float, float]] = {
     "pancreas": (35, 65), "kidney cortex": (95, 165), "kidney medulla": (12, 40), "heart muscle": (35, 65),
     "vein": (0, 18), "portal vein": (8, 55), "renal vein": (50, 130),
 }  # fmt: skip
-AORTA = (190.0, 380.0)
 SHARES = {
     "artery": (0.88, 1.0), "heart chamber": (0.85, 1.05), "aorta": (1.0, 1.0), "right heart": (0.3, 1.4),
     "upper vena cava": (0.1, 2.6), "pulmonary vessel": (0.5, 1.3),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Where how much contrast medium is: ranges in HU of the aorta, and of organs that differ from `ADDED`.
+
+    Where blood comes from the arm, ``mixing`` is the standard deviation of the logarithm of its amount.
+    """
+
+    aorta: tuple[float, float]
+    added: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    mixing: float = 0.0
+
+
+ARTERIAL = Phase((190.0, 380.0))
+MIXED = ("right heart", "upper vena cava", "pulmonary vessel")
 
 
 @dataclass(frozen=True)
@@ -52,13 +68,13 @@ class TorsoPair:
     torso: Torso
 
 
-def _values(rng: np.random.Generator, aorta: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+def _values(rng: np.random.Generator, phase: Phase) -> tuple[FloatArray, FloatArray]:
     """Return a patient's HU of every label, native and added by the arterial phase."""
     blood = rng.normal(*BLOOD)
     native = [blood if name in VESSELS else rng.normal(*NATIVE[name]) for name in LABELS]
-    peak = rng.uniform(*aorta)
+    peak, ranges = rng.uniform(*phase.aorta), {**ADDED, **phase.added}
     added = [
-        peak * rng.uniform(*SHARES[name]) if name in SHARES else rng.uniform(*ADDED.get(name, (0.0, 0.0)))
+        peak * rng.uniform(*SHARES[name]) if name in SHARES else rng.uniform(*ranges.get(name, (0.0, 0.0)))
         for name in LABELS
     ]
     return np.asarray(native, np.float32), np.asarray(added, np.float32)
@@ -124,18 +140,20 @@ def scanned_twice(
     *,
     breathing_mm: float | None = None,
     noise: float | None = None,
-    aorta: tuple[float, float] = AORTA,
+    phase: Phase = ARTERIAL,
 ) -> TorsoPair:
-    """Return a patient natively and in the arterial phase, as `make_torso_pair` does, from its organs.
-
-    ``aorta`` is the range of what the arterial phase adds to the aorta, in HU.
-    """
+    """Return a patient natively and in the arterial ``phase``, as `make_torso_pair` does, from its organs."""
     shape, spacing_mm = torso.labels.shape, torso.spacing_mm
     rng = np.random.default_rng([seed, 11])
-    native, added = _values(rng, aorta)
+    native, added = _values(rng, phase)
     texture = _texture(rng, torso)
     stripes = np.asarray(0.45 * np.sin(6 * smooth_field(rng, shape, spacing_mm, 40.0)), np.float32)
     gain = 1 + stripes * (torso.labels == INDEX["spleen"])
+    if phase.mixing > 0:
+        mixed = np.exp(
+            phase.mixing * smooth_field(np.random.default_rng([seed, 12]), shape, spacing_mm, 25.0)
+        )
+        gain *= np.where(np.isin(torso.labels, [INDEX[name] for name in MIXED]), mixed, 1.0)
     sharpness, sigma = rng.uniform(0.4, 0.9), rng.uniform(6, 20) if noise is None else noise
     breath = abs(rng.normal(0, 0.7)) if breathing_mm is None else breathing_mm
     plain = native[torso.labels] + texture
@@ -147,4 +165,4 @@ def scanned_twice(
     )
 
 
-__all__ = ["ADDED", "NATIVE", "TorsoPair", "make_torso_pair", "scanned_twice"]
+__all__ = ["ADDED", "ARTERIAL", "NATIVE", "Phase", "TorsoPair", "make_torso_pair", "scanned_twice"]

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.sampling.corrections import Correction
-from napari_vol2vol.sampling.gradients import SLICES, gradients, take
+from napari_vol2vol.sampling.gradients import SLICES, gradients, take, whole
 from napari_vol2vol.sampling.low_rank import LowRankWeights, State
 from napari_vol2vol.sampling.planes import Tick, no_tick
 from napari_vol2vol.sampling.samplers import Denoiser, Noise, Sampler, Step
@@ -77,7 +77,7 @@ class AdaptationSettings:
 def fidelity(prior: Denoiser, correction: Correction, x_t: Tensor, t: float) -> Tensor:
     """Return ``1/K sum_i |y_i - A D(x_t,i | y_i)|^2`` over the K slices of ``x_t`` (eq. 13)."""
     estimate = correction(prior(x_t, t), t)
-    residual = correction.operator(estimate) - correction.y
+    residual = correction.operator(estimate) - whole(correction.y)
     return residual.abs().square().sum() / x_t.shape[SLICES]
 
 
@@ -145,6 +145,8 @@ class VolumeAdaptation(_Adaptation):
     meta : (float, float), optional
         Reptile (Nichol et al. 2018; DDIP, eq. 30): at each step the weights go only a share of the way, from
         the first value at t = 1 down to the second at t = 0. (1, 0.5) in the paper.
+    rest : callable
+        Called before and after the optimisation, whose working memory is the most that a run needs.
     """
 
     def __init__(
@@ -157,9 +159,10 @@ class VolumeAdaptation(_Adaptation):
         neighbours: bool = False,
         meta: tuple[float, float] | None = None,
         tick: Tick = no_tick,
+        rest: Tick = no_tick,
     ) -> None:
         super().__init__(prior, correction, weights, settings, tick=tick)
-        self.neighbours, self.meta = neighbours, meta
+        self.neighbours, self.meta, self.rest = neighbours, meta, rest
         self._generator = torch.Generator()
 
     def __call__(self, x_t: Tensor, t: float) -> Tensor:
@@ -169,7 +172,9 @@ class VolumeAdaptation(_Adaptation):
             self._generator.manual_seed(self.settings.seed)
         if self.settings.within(t):
             before = self.weights.state() if self.meta is not None else None
+            self.rest()
             self._optimise(x_t, t, lambda: self.draw(x_t.shape[SLICES]))
+            self.rest()
             if before is not None:
                 self._step_back(before, t)
         return self._released(x_t, t) if t < self.settings.release else self.prior(x_t, t)

@@ -17,7 +17,7 @@ from torch import Tensor
 from napari_vol2vol.physics.admm_tv import AdmmTV
 from napari_vol2vol.physics.conjugate_gradient import conjugate_gradient
 from napari_vol2vol.physics.imaging_operator import ImagingOperator
-from napari_vol2vol.sampling.gradients import SLICES, by_slices, take
+from napari_vol2vol.sampling.gradients import SLICES, Scaled, by_slices, take, whole
 from napari_vol2vol.sampling.schedules import Schedule
 
 #: A number, or a function of the time t in [0, 1].
@@ -33,7 +33,7 @@ class Correction(Protocol):
         ...
 
     @property
-    def y(self) -> Tensor:
+    def y(self) -> Tensor | Scaled:
         """What was measured, in the space the denoiser works in."""
         ...
 
@@ -54,7 +54,7 @@ class NullSpace:
     """
 
     operator: ImagingOperator
-    y: Tensor
+    y: Tensor | Scaled
     slice_batch: int = 16
 
     def __call__(self, x0_hat: Tensor, t: float) -> Tensor:
@@ -82,7 +82,7 @@ class Proximal:
     """
 
     operator: ImagingOperator
-    y: Tensor
+    y: Tensor | Scaled
     gamma: OfTime = 0.0
     steps: int = 5
     tolerance: float = 0.0
@@ -118,7 +118,7 @@ class TotalVariationAlongZ:
     """
 
     operator: ImagingOperator
-    y: Tensor
+    y: Tensor | Scaled
     solver: AdmmTV
     loss_steps: int | None = None
     gamma: OfTime = 0.0
@@ -129,7 +129,7 @@ class TotalVariationAlongZ:
     def back_projected(self) -> Tensor:
         """``A^T y``."""
         with torch.inference_mode(False):
-            return self.operator.adjoint(self.y)
+            return self.operator.adjoint(whole(self.y))
 
     def __call__(self, x0_hat: Tensor, t: float) -> Tensor:
         """Return the image after the solver's iterations, and remember the multiplier."""

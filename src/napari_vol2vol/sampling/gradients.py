@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -19,9 +20,31 @@ def gradients() -> Iterator[None]:
         yield
 
 
-def take(x: Tensor, index: Tensor | slice) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """``factor * values``, of which only the slices at work are ever made: a measurement in another scale."""
+
+    values: Tensor
+    factor: float
+
+    def to(self, device: torch.device | str) -> Scaled:
+        """Return the same on a device."""
+        return Scaled(self.values.to(device), self.factor)
+
+
+def scaled(x: Tensor | Scaled, factor: float) -> Scaled:
+    """Return ``factor * x``, not made yet."""
+    return Scaled(x.values, x.factor * factor) if isinstance(x, Scaled) else Scaled(x, factor)
+
+
+def take(x: Tensor | Scaled, index: Tensor | slice) -> Tensor:
     """Return slices ``x[..., index, :, :]``."""
-    return x[..., index, :, :]
+    return x.values[..., index, :, :] * x.factor if isinstance(x, Scaled) else x[..., index, :, :]
+
+
+def whole(x: Tensor | Scaled) -> Tensor:
+    """Return all slices."""
+    return x.values * x.factor if isinstance(x, Scaled) else x
 
 
 def by_slices(function: Callable[[slice], Tensor], x: Tensor, batch: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeGuard
+from typing import Literal, TypeGuard
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_vol2vol.errors import BundleError
 from napari_vol2vol.physics.imaging_operator import ImagingOperator
 from napari_vol2vol.physics.operator import Operator
-from napari_vol2vol.sampling.gradients import SLICES, take
+from napari_vol2vol.sampling.gradients import SLICES, Scaled, take, whole
 
 #: Slices whose data residual is found at once.
 RESIDUAL_SLICES = 32
@@ -39,21 +39,27 @@ class IntensityMap:
 
     def to_physical(self, model: Tensor) -> Tensor:
         """Invert `to_model`."""
-        return ((model + 1) * (self.scale / 2)).add_(self.offset)
+        return (model + 1).mul_(self.scale / 2).add_(self.offset)
 
 
 @dataclass(frozen=True)
 class Observed:
     """A linear measurement ``y = A x + n`` in model space.
 
-    ``sigma`` is the standard deviation of n (None: unknown); ``nothing`` the value in model space of a voxel
-    that adds nothing to a measurement in physical units.
+    ``stored`` is y, or what it is made of anew each time it is asked for, which saves memory. ``sigma`` is
+    the standard deviation of n (None: unknown); ``nothing`` the value in model space of a voxel that adds
+    nothing to a measurement in physical units.
     """
 
-    y: Tensor
+    stored: Tensor | Scaled
     operator: Operator
     sigma: float | None = None
     nothing: float = 0.0
+
+    @property
+    def y(self) -> Tensor:
+        """What was measured."""
+        return whole(self.stored)
 
     def projected(self, x: Tensor) -> Tensor:
         """Return the volume nearest to ``x`` `(D, H, W)` that satisfies ``A x = y``."""
@@ -69,9 +75,10 @@ class Measurement:
     conditions : mapping of str to Tensor, shape (D, H, W)
         What the networks may be conditioned on: modalities by name, and ``"base"`` where there is an
         operator.
-    plain : Tensor, shape (D, H, W) or (2, D, H, W)
+    stored : Tensor, shape (D, H, W) or (2, D, H, W)
         The field's plain baseline: trilinear upsampling, the classical reconstruction, or the source itself.
-        Complex images have two channels.
+        Complex images have two channels. With ``stored_as`` "physical" it may share memory with the source,
+        which saves a volume.
     intensity : IntensityMap
         Of the result.
     crop : tuple of slice
@@ -81,15 +88,21 @@ class Measurement:
     """
 
     conditions: Mapping[str, Tensor]
-    plain: Tensor
+    stored: Tensor
     intensity: IntensityMap
     crop: tuple[slice, slice, slice]
     observed: Observed | None = None
+    stored_as: Literal["model", "physical"] = "model"
+
+    @property
+    def plain(self) -> Tensor:
+        """The field's plain baseline, in model space: made anew where it is stored in physical units."""
+        return self.stored if self.stored_as == "model" else self.intensity.to_model(self.stored)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Shape of the padded grid (D, H, W)."""
-        d, h, w = self.plain.shape[-3:]
+        d, h, w = self.stored.shape[-3:]
         return d, h, w
 
     @property
@@ -126,11 +139,11 @@ class Measurement:
 
     def to(self, device: torch.device | str) -> Measurement:
         """Return the same measurement with its tensors on a device."""
-        observed = self.observed and replace(self.observed, y=self.observed.y.to(device))
+        observed = self.observed and replace(self.observed, stored=self.observed.stored.to(device))
         return replace(
             self,
             conditions={name: value.to(device) for name, value in self.conditions.items()},
-            plain=self.plain.to(device),
+            stored=self.stored.to(device),
             observed=observed,
         )
 
@@ -156,9 +169,9 @@ class Measurement:
     def _misfit(self, x: Tensor) -> float:
         """Return ``|A x - y|``, a few slices at a time where the operator lets them be apart."""
         assert self.observed is not None
-        y, operator = self.observed.y, self.observed.operator
+        y, operator = self.observed.stored, self.observed.operator
         if not _by_slice(operator):
-            return float(torch.linalg.vector_norm(operator(x) - y))
+            return float(torch.linalg.vector_norm(operator(x) - whole(y)))
         return _norm(operator.at_slices(p)(take(x, p)) - take(y, p) for p in _parts(x))
 
     @cached_property
@@ -167,7 +180,7 @@ class Measurement:
         assert self.observed is not None
         if not self.observed.nothing:
             return float(torch.linalg.vector_norm(self.observed.y))
-        return self._misfit(torch.full_like(self.plain, self.observed.nothing))
+        return self._misfit(torch.full_like(self.stored, self.observed.nothing))
 
 
 def _by_slice(operator: Operator) -> TypeGuard[ImagingOperator]:

@@ -27,8 +27,9 @@ from napari_vol2vol.sampling.schedules import Schedule
 class Context:
     """Everything a system may use.
 
-    ``slab`` is the axial slices a 3D network sees at once (None: all); ``options`` holds a value for each
-    option of the system.
+    It calls ``tick`` between network calls, and ``rest`` where much memory was or will be freed. ``slab`` is
+    the axial slices a 3D network sees at once (None: all); ``options`` holds a value for each option of the
+    system.
     """
 
     measurement: Measurement
@@ -41,6 +42,7 @@ class Context:
     plane: str | None = None
     weights: tuple[float, ...] | None = None
     tick: Tick = no_tick
+    rest: Tick = no_tick
     tap: Tap = no_tap
     options: Mapping[str, Any] = field(default_factory=dict)
 

@@ -12,5 +12,7 @@ def build(context: Context) -> Assembly:
     """Assemble theta <- argmin E_i |y_i - A CG(D_theta(x_t,i), M)|^2 (eq. 13), x̂0 = CG(D_theta(x_t), M)."""
     p = problem_of(context)
     weights, correction = p.low_rank(), p.proximal()
-    adapted = VolumeAdaptation(p.prior, correction, weights, p.adaptation(), tick=context.tick)
+    adapted = VolumeAdaptation(
+        p.prior, correction, weights, p.adaptation(), tick=context.tick, rest=context.rest
+    )
     return p.assembled(Corrected(adapted, correction), weights)

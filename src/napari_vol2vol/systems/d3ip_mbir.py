@@ -13,6 +13,12 @@ def build(context: Context) -> Assembly:
     p = problem_of(context)
     weights, correction = p.low_rank(), p.mbir(context.options["loss_admm_steps"])
     adapted = VolumeAdaptation(
-        p.prior, correction, weights, p.adaptation(), neighbours=True, tick=context.tick
+        p.prior,
+        correction,
+        weights,
+        p.adaptation(),
+        neighbours=True,
+        tick=context.tick,
+        rest=context.rest,
     )
     return p.assembled(Corrected(adapted, correction), weights)

@@ -19,6 +19,7 @@ def build(context: Context) -> Assembly:
         p.adaptation(),
         meta=(o["meta_first"], o["meta_last"]),
         tick=context.tick,
+        rest=context.rest,
     )
     then = SliceAdaptation(
         p.prior, correction, weights, p.adaptation(o["fine_iterations"]), from_current=True, tick=context.tick

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.sampling.consistency import dps
+from napari_vol2vol.sampling.gradients import whole
 from napari_vol2vol.systems.assembly import Assembly, Context
 from napari_vol2vol.systems.reconstruction import problem_of
 
@@ -20,7 +21,7 @@ def build(context: Context) -> Assembly:
     if p.sigma is None:
         raise SettingsError("sigma: found none, dps accepts measurements whose noise is stated")
     denoiser = dps(
-        p.prior, p.operator, p.y, p.diffused.schedule, sigma=p.sigma, slice_batch=context.slice_batch,
+        p.prior, p.operator, whole(p.y), p.diffused.schedule, sigma=p.sigma, slice_batch=context.slice_batch,
         prior_variance=context.options["prior_variance"], strength=context.options["strength"],
     )  # fmt: skip
     return Assembly(denoiser, p.diffused.schedule, p.decode)

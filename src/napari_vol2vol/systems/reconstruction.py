@@ -28,6 +28,7 @@ from napari_vol2vol.sampling.corrections import (
     white_posterior_gamma,
 )
 from napari_vol2vol.sampling.dds_ddim import dds_ddim
+from napari_vol2vol.sampling.gradients import Scaled, scaled
 from napari_vol2vol.sampling.latent import make_latent
 from napari_vol2vol.sampling.low_rank import LowRankWeights
 from napari_vol2vol.sampling.measurement import Observed
@@ -40,6 +41,8 @@ from napari_vol2vol.systems.assembly import Assembly, Context, diffused_of
 GAMMA_CT, GAMMA_MRI = 0.0, 0.2
 #: Last time of systems with a total variation along z, CT and MRI; tuned on `torso-arterial`, `colin27`.
 END = (0.008, 0.01)
+#: A reconstruction whose root mean square in model space is below this shows nothing but rounding.
+NOTHING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Problem:
     prior: SlicePrior
     diffused: Diffused
     operator: ImagingOperator
-    y: Tensor
+    y: Scaled
     start: Callable[[], Tensor]
     sigma: float | None
     decode: Callable[[Tensor], Tensor]
@@ -217,8 +220,8 @@ def problem_of(context: Context) -> Problem:
     assert isinstance(operator, ImagingOperator)
     sigma = None if observed.sigma is None else observed.sigma / diffused.scale
     return Problem(
-        context, network, prior, diffused, operator, observed.y / diffused.scale,
-        lambda: latent.encode(plain), sigma, latent.decode,
+        context, network, prior, diffused, operator, scaled(observed.stored, 1 / diffused.scale),
+        lambda: latent.encode(context.measurement.plain), sigma, latent.decode,
     )  # fmt: skip
 
 
@@ -229,7 +232,7 @@ def _brightened(diffused: Diffused, plain: Tensor, rms: float | None) -> Diffuse
     of the prior's images, and so does a reconstruction of nothing.
     """
     found = float(plain.square().mean().sqrt())
-    return diffused if rms is None or found == 0 else replace(diffused, scale=found / rms)
+    return diffused if rms is None or found < NOTHING else replace(diffused, scale=found / rms)
 
 
 __all__ = ["TV_3D", "Padded", "Problem", "observed_of", "problem_of", "total_variation_of"]

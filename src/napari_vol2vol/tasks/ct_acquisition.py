@@ -163,12 +163,13 @@ def observed_of(scan: MeasuredCT) -> Observed:
     """Return the sinogram in model space, with its projector."""
     import torch
 
+    from napari_vol2vol.sampling.gradients import Scaled
     from napari_vol2vol.sampling.measurement import Observed
 
     projector = projector_of(scan)
     gain = gain_of(projector, scan.pixel_mm)
     sigma = None if scan.sigma is None else scan.sigma * gain
-    return Observed(torch.from_numpy(scan.sinogram) * gain, projector, sigma)
+    return Observed(Scaled(torch.from_numpy(scan.sinogram), gain), projector, sigma)
 
 
 def intensity() -> IntensityMap:

@@ -74,10 +74,13 @@ class SparseViewCT(_Reconstruction):
         VolumeError
             If the source has no sinogram beside it.
         """
+        import torch
+
         from napari_vol2vol.sampling.measurement import Measurement
 
         observed = ct.observed_of(_ct_of(source))
-        return Measurement({}, ct.classical(observed), ct.intensity(), _whole(source), observed)
+        shown = torch.from_numpy(source.data)  # the filtered back-projection, in HU
+        return Measurement({}, shown, ct.intensity(), _whole(source), observed, stored_as="physical")
 
     def match(self, reference: Volume) -> Volume:
         """Return the reference with values below vacuum (the padding of scanners) set to vacuum."""

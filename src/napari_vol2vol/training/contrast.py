@@ -36,7 +36,7 @@ from napari_vol2vol.training.contrast_validation import (
     one_step_of_rk2,
 )
 from napari_vol2vol.training.export import amended_card, export_bundle
-from napari_vol2vol.training.flow_pool import PIXEL_MM, SLICE_MM, TorsoPool, anatomy_from
+from napari_vol2vol.training.flow_pool import SLICE_MM, TorsoPool, anatomy_from
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.stages import Loss
 from napari_vol2vol.training.trainer import Loop
@@ -195,10 +195,8 @@ def _describe(bundle: Path, recipe: Recipe, loop: Loop, family: str | None) -> N
             own["network"]["family"] = family
         own["planes"] = list(dict.fromkeys(recipe.planes))
         own["modality"] = ["CT"]
-        own["input_spacing_mm"] = [
-            [SLICE_MM[0], PIXEL_MM[0], PIXEL_MM[0]],
-            [SLICE_MM[1], PIXEL_MM[1], PIXEL_MM[1]],
-        ]
+        pixels = recipe.pool.pixel_mm
+        own["input_spacing_mm"] = [[s, p, p] for s, p in zip(SLICE_MM, pixels, strict=True)]
         before = f", from the weights of {recipe.start}" if recipe.start else ""
         real = ", ".join(recipe.train)
         patients = (

@@ -67,7 +67,7 @@ def draw(pool: TorsoPool, recipe: Recipe, step: int) -> tuple[Slices, np.random.
 def flow_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
     """Return the loss of flow matching: the velocity of random slices at random times (eq. 5).
 
-    Where the network sees the source, both directions are drawn, as often as each other.
+    Where the network sees the source, a share ``diffusion.removal`` of the draws goes from the contrast scan.
     """
     if recipe.source_slices:
         return _sourced_flow_loss(pool, recipe)
@@ -90,10 +90,11 @@ def _sourced_flow_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
     def loss(network: nn.Module, step: int) -> Tensor:
         slices, rng = draw(pool, recipe, step)
         n = len(slices.native)
-        t = random_times(rng, n, recipe.diffusion.ends)
         # a scan without contrast medium has nothing to remove; of adding it says nothing
-        removal = torch.from_numpy(rng.random(n) < 0.5) | slices.unchanged
-        t = torch.where(slices.unchanged, 1.0, t)
+        removal = torch.from_numpy(rng.random(n) < recipe.diffusion.removal) | slices.unchanged
+        # what lies beyond the source gives the result away: x_t and the source say where the line leads
+        at_source = torch.from_numpy(rng.random(n) < recipe.diffusion.ends) | slices.unchanged
+        t = torch.where(at_source, removal.float(), random_times(rng, n))
         away = torch.from_numpy(rng.random(n) < recipe.diffusion.own) & ~slices.unchanged
         t = torch.where(away, torch.where(removal, 0.0, 1.0), t)
         source = torch.where(_as_images(removal), slices.contrast, slices.native)

@@ -20,19 +20,27 @@ from torch import Tensor
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.io import read_volume
 from napari_vol2vol.phantoms.labelled_torso import OrganMap, torso_of
-from napari_vol2vol.phantoms.torso_ct import TorsoPair, make_torso_pair, scanned_twice
+from napari_vol2vol.phantoms.torso_ct import Phase, TorsoPair, make_torso_pair, scanned_twice
 from napari_vol2vol.sampling.planes import PLANES, Plane, as_slices, with_neighbours
 from napari_vol2vol.tasks.contrast_change import RANGE_HU
 from napari_vol2vol.tasks.contrast_phase import guess_phase
 from napari_vol2vol.training.pool import PoolSettings
 from napari_vol2vol.volume import Volume
 
-#: Spacing in mm that training covers, between slices and in the slice.
-SLICE_MM, PIXEL_MM = (1.2, 5.0), (0.9, 3.0)
+#: Spacing in mm that training covers between slices.
+SLICE_MM = (1.2, 5.0)
 #: A voxel counts as enhanced from this difference of the phases, averaged over its neighbours, in HU.
 ENHANCED_HU = 60.0
-#: What is added to the aorta in the organs of a map, in HU: beyond what procedural torsos have.
-WIDE_AORTA = (150.0, 480.0)
+#: What is added to the organs of a map, in HU: anything from an early to a portal venous phase.
+WIDE = Phase(
+    (150.0, 480.0),
+    {
+        "kidney cortex": (70, 250), "kidney medulla": (10, 120), "spleen": (40, 130), "liver": (0, 40),
+        "portal vein": (0, 150), "renal vein": (20, 200), "vein": (0, 70), "heart muscle": (20, 110),
+        "pancreas": (20, 100), "muscle": (0, 14),
+    },
+    mixing=0.4,
+)  # fmt: skip
 #: So many enhanced voxels of a patient are remembered.
 REMEMBERED = 4000
 
@@ -75,17 +83,17 @@ class TorsoPool:
         self.entries[int(self.rng.integers(len(self.entries)))] = self._make()
 
     def _make(self) -> Pair:
-        pixel = float(np.exp(self.rng.uniform(*np.log(PIXEL_MM))))
+        pixel = float(np.exp(self.rng.uniform(*np.log(self.settings.pixel_mm))))
         spacing = (float(np.exp(self.rng.uniform(*np.log(SLICE_MM)))), pixel, pixel)
         number, self._made = self._made, self._made + 1
         rng = np.random.default_rng([self._seed, 47, number])
         if self._others and rng.random() >= self.settings.phantom_share:
             other = self._others[int(rng.integers(len(self._others)))]
             if isinstance(other, Volume):
-                scan = in_model_space(_coarser(other))
+                scan = in_model_space(_coarser(other, self.settings.pixel_mm[0]))
                 return Pair(scan, scan, np.zeros((0, 3), np.int64))
             organs = torso_of(other, 1000 * self._seed + number, self.settings.phantom_shape, spacing)
-            return self._pair(scanned_twice(organs, 1000 * self._seed + number, aorta=WIDE_AORTA))
+            return self._pair(scanned_twice(organs, 1000 * self._seed + number, phase=WIDE))
         height = float(np.random.default_rng([self._seed, 43, number]).uniform(*self.settings.middle_mm))
         return self._pair(
             make_torso_pair(
@@ -168,10 +176,10 @@ def anatomy_from(path: Path) -> OrganMap | Volume:
     return volume
 
 
-def _coarser(scan: Volume) -> NDArray[np.float32]:
-    """Return the voxels of a scan, in HU, no finer in the slice than training covers."""
-    steps = [1, *(max(1, int(np.ceil(PIXEL_MM[0] / s))) for s in scan.spacing_mm[1:])]
+def _coarser(scan: Volume, finest_mm: float) -> NDArray[np.float32]:
+    """Return the voxels of a scan, in HU, with edges of at least ``finest_mm`` in the slice."""
+    steps = [1, *(max(1, int(np.ceil(finest_mm / s))) for s in scan.spacing_mm[1:])]
     return np.asarray(block_reduce(scan.data, tuple(steps), np.mean), np.float32)
 
 
-__all__ = ["PIXEL_MM", "PLANES", "SLICE_MM", "Pair", "TorsoPool", "anatomy_from", "in_model_space"]
+__all__ = ["PLANES", "SLICE_MM", "Pair", "TorsoPool", "anatomy_from", "in_model_space"]

@@ -30,7 +30,8 @@ class PoolSettings:
     (None) in a third of them. ``enhancing_share`` is the share of crops of a CT that are centred where
     contrast medium went; the others lie anywhere. ``turned`` turns and flips them, so that a network cannot
     tell left from right; ``middle_mm`` is the range of heights in the body that the middle of a procedural
-    torso is drawn from (0: upper abdomen, 100: lower chest).
+    torso is drawn from (0: upper abdomen, 100: lower chest); ``pixel_mm`` that of its voxels' edges in
+    axial slices.
     """
 
     entries: int = 16
@@ -44,6 +45,7 @@ class PoolSettings:
     enhancing_share: float = 0.0
     turned: bool = True
     middle_mm: tuple[float, float] = (0.0, 0.0)
+    pixel_mm: tuple[float, float] = (0.9, 3.0)
 
 
 @dataclass(frozen=True)

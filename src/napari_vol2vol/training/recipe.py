@@ -33,8 +33,9 @@ class Diffusion:
     Training draws t from a density in proportion to ``t ** early``: 0 is uniform, 1 spends more on the first
     steps of a run, which decide the most. A flow draws a share ``ends`` of its times from {0, 1}, where
     solvers of one step look, and the others uniformly; its ``loss`` is ``mse`` (the paper's) or ``l1``, with
-    which it learns the median velocity. In a share ``own`` of the draws of a flow that sees its source, x_t
-    is where the network's own Euler step leads, as the second call of RK2 meets it.
+    which it learns the median velocity. A flow that sees its source draws the end where its source lies
+    instead of either end. In a share ``own`` of its draws, x_t is where the network's own Euler step leads,
+    as the second call of RK2 meets it; a share ``removal`` of them starts from the contrast scan.
     """
 
     what: str = "residual"
@@ -45,6 +46,7 @@ class Diffusion:
     ends: float = 0.0
     loss: str = "mse"
     own: float = 0.0
+    removal: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -233,6 +235,10 @@ def _check_source_slices(recipe: Recipe) -> None:
         raise SettingsError(f"recipe source_slices: found {count}, stage {recipe.stage} accepts none")
     if count < 0 or (count and count % 2 == 0):
         raise SettingsError(f"recipe source_slices: found {count}, accepted are 0 and odd numbers")
+    if not 0 <= recipe.diffusion.removal <= 1:
+        raise SettingsError(
+            f"recipe diffusion: removal: found {recipe.diffusion.removal}, accepted are 0 to 1"
+        )
     if not 0 <= recipe.diffusion.own <= (1 if count else 0):
         raise SettingsError(
             f"recipe diffusion: own: found {recipe.diffusion.own}, accepted are 0 to 1 with source_slices, "
