@@ -44,6 +44,32 @@ def test_the_end_satisfies_the_optimality_conditions(axes):
     assert p.square().sum(0).sqrt().max() <= weight * (1 + 1e-4)
 
 
+def test_the_end_under_a_bound_satisfies_the_optimality_conditions():
+    truth = torch.zeros(5, 8, 8, dtype=torch.float64)
+    truth[1:3, 2:6, 2:7] = 1
+    noise = torch.randn(truth.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y, weight, penalty, axes = BEAM(truth + 0.1 * noise), 0.002, 0.03, (-3,)
+    start = torch.zeros_like(truth)
+    free, _ = AdmmTV(weight, penalty, axes, 400, 12).solve(BEAM, BEAM.adjoint(y), start)
+    x, multiplier = AdmmTV(weight, penalty, axes, 400, 12, nonnegative=True).solve(
+        BEAM, BEAM.adjoint(y), start
+    )
+    assert free.min() < -0.05  # the bound has something to do
+    assert x.min() == 0
+    p, bound = penalty * multiplier[:1], penalty * multiplier[1]
+    stationary = BEAM.adjoint(BEAM(x) - y) + differences_adjoint(p, axes) + bound
+    assert stationary.abs().max() < 1e-4
+    assert p.abs().max() <= weight * 1.01
+    assert bound.max() < 1e-4  # it pushes up, and only where the image is 0
+    assert (bound * x).abs().max() < 1e-5
+
+
+def test_an_image_broken_off_early_is_not_negative_either():
+    y = torch.tensor([-1.0, 2.0, -3.0], dtype=torch.float64)[:, None, None]
+    x, _ = AdmmTV(0.1, 1.0, (-3,), steps=1, nonnegative=True).solve(Identity(), y, y)
+    assert x.min() == 0
+
+
 def test_no_perturbation_lowers_the_objective():
     y, axes = torch.randn(6, 8, 8, dtype=torch.float64), (-3, -2, -1)
     x, _ = AdmmTV(0.3, 0.5, axes, 400, 20).solve(Identity(), y, y)

@@ -152,3 +152,12 @@ def test_the_loss_of_mbir_sees_neighbours_from_the_multiplier_between_them():
     assert correction.multiplier is before
     correction.loss_steps = 1
     assert correction.at_slices(slice(0, 2)).solver.steps == 1
+
+
+def test_the_multiplier_of_the_bound_belongs_to_the_last_slice_as_to_any():
+    correction, _ = tv(nonnegative=True)
+    correction(torch.zeros(SHAPE, dtype=torch.float64), 0.9)
+    part = correction.at_slices(torch.arange(1, 3))
+    assert not part.multiplier[0, -1].any()
+    assert part.multiplier[1].any()
+    assert torch.equal(part.multiplier[1], correction.multiplier[1, 1:3])

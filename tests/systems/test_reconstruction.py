@@ -180,8 +180,12 @@ def test_classical_systems_are_the_reconstructions_of_the_library(scan, kspace, 
     )
     solver = AdmmTV(0.003, 0.1, steps=7, cg_steps=4)
     tv, _ = solver.solve(m.observed.operator, m.observed.operator.adjoint(m.observed.y), m.plain)
-    found = run(request_of("admm-tv", tv_weight=0.003, tv_penalty=0.1, admm_steps=7, cg_steps=4), scan)[1]
+    given = {"tv_weight": 0.003, "tv_penalty": 0.1, "admm_steps": 7, "cg_steps": 4, "nonnegative": "no"}
+    found = run(request_of("admm-tv", **given), scan)[1]
     assert np.allclose(found.volumes["x0"].data, 3000 * tv - 1000, atol=0.1)
+    bounded = run(request_of("admm-tv", **given | {"nonnegative": "auto"}), scan)[1].volumes["x0"].data
+    assert found.volumes["x0"].data.min() < -1005
+    assert bounded.min() >= -1000.01
     for source in (kspace, coils):
         m = MRI.prepare(source, (1, 1, 1), 1)
         sense = sense_cg(m.observed.operator, m.observed.y, steps=9, weight=0.01)

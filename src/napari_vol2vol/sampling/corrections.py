@@ -145,7 +145,7 @@ class TotalVariationAlongZ:
         multiplier = None
         if self.multiplier is not None:
             multiplier = take(self.multiplier, index).clone()
-            multiplier[..., -1, :, :] = 0  # nothing lies beyond the last slice
+            multiplier[: len(self.solver.axes), ..., -1, :, :] = 0  # nothing lies beyond the last slice
         solver = replace(self.solver, steps=self.loss_steps or self.solver.steps)
         operator, y = self.operator.at_slices(index), take(self.y, index)
         part = replace(self, operator=operator, y=y, solver=solver, multiplier=multiplier)

@@ -6,13 +6,21 @@ from torch import Tensor
 
 from napari_vol2vol.physics.admm_tv import AdmmTV
 from napari_vol2vol.systems.assembly import Assembly, Context, direct
-from napari_vol2vol.systems.reconstruction import TV_3D, observed_of, total_variation_of
+from napari_vol2vol.systems.reconstruction import (
+    TV_3D,
+    TV_3D_NONNEGATIVE,
+    is_nonnegative,
+    observed_of,
+    total_variation_of,
+)
 
 
 def build(context: Context) -> Assembly:
-    """Assemble argmin 1/2 |A m - y|^2 + w TV(m) from the classical reconstruction, one tick an iteration."""
+    """Assemble argmin_{m >= 0} 1/2 |A m - y|^2 + w TV(m) from the classical reconstruction, with ticks."""
     observed, o = observed_of(context), context.options
-    one = AdmmTV(*total_variation_of(context, TV_3D), steps=1, cg_steps=o["cg_steps"])
+    bounded = is_nonnegative(context)
+    weight, penalty = total_variation_of(context, TV_3D_NONNEGATIVE if bounded else TV_3D)
+    one = AdmmTV(weight, penalty, steps=1, cg_steps=o["cg_steps"], nonnegative=bounded)
 
     def estimate() -> Tensor:
         x, back = context.measurement.plain, observed.operator.adjoint(observed.y)

@@ -55,8 +55,9 @@ class TotalVariation:
     penalty_mri: float
 
 
-#: Tuned on slices of `torso-arterial` and `colin27`: in 3D, and along z alone.
+#: Tuned on slices of `torso-arterial` and `colin27`: in 3D, the same with nothing below 0, along z alone.
 TV_3D = TotalVariation(1e-4, 6e-3, 150.0, 17.0)
+TV_3D_NONNEGATIVE = TotalVariation(6e-5, 4e-4, 150.0, 17.0)
 TV_ALONG_Z = TotalVariation(3e-4, 4e-3, 100.0, 50.0)
 
 
@@ -114,7 +115,10 @@ class Problem:
         """
         o = self.options
         weight, penalty = total_variation_of(self.context, TV_ALONG_Z)
-        solver = AdmmTV(weight / self.diffused.scale, penalty, (-3,), o["admm_steps"], o["cg_steps"])
+        solver = AdmmTV(
+            weight / self.diffused.scale, penalty, (-3,), o["admm_steps"], o["cg_steps"],
+            nonnegative=is_nonnegative(self.context),
+        )  # fmt: skip
         gamma = self._gamma(0.0, from_noise=not self._is_ct)
         return TotalVariationAlongZ(self.operator, self.y, solver, loss_steps, gamma)
 
@@ -193,6 +197,11 @@ def total_variation_of(context: Context, tuned: TotalVariation) -> tuple[float, 
     return weight, max(ratio * weight, 1e-7) if penalty is None else penalty
 
 
+def is_nonnegative(context: Context) -> bool:
+    """Whether the image is held to be no less than 0 in model space: where asked for, and it is real."""
+    return context.options["nonnegative"] == "auto" and context.measurement.stored.ndim == 3
+
+
 def problem_of(context: Context) -> Problem:
     """Put the prior of the bundle to work on the measurement.
 
@@ -235,4 +244,13 @@ def _brightened(diffused: Diffused, plain: Tensor, rms: float | None) -> Diffuse
     return diffused if rms is None or found < NOTHING else replace(diffused, scale=found / rms)
 
 
-__all__ = ["TV_3D", "Padded", "Problem", "observed_of", "problem_of", "total_variation_of"]
+__all__ = [
+    "TV_3D",
+    "TV_3D_NONNEGATIVE",
+    "Padded",
+    "Problem",
+    "is_nonnegative",
+    "observed_of",
+    "problem_of",
+    "total_variation_of",
+]

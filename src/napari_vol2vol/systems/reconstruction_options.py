@@ -53,8 +53,12 @@ _MBIR_CG_STEPS = Option(
     "cg_steps", 5, "steps of conjugate gradients in each iteration of ADMM", 1, 200, label="CG steps"
 )
 _ADMM_STEPS = Option(
-    "admm_steps", 3, "iterations of ADMM at each sampling step (5 in the paper)", 1, 100, label="ADMM steps"
+    "admm_steps", 5, "iterations of ADMM at each sampling step (5 in the paper)", 1, 100, label="ADMM steps"
 )
+_NONNEGATIVE = Option(
+    "nonnegative", "auto", "auto: no attenuation and no magnitude below 0 (complex images: no such limit)",
+    choices=("auto", "no"),
+)  # fmt: skip
 _RMS = Option(
     "rms", None, "brightness that the prior sees the image at, 1: that of its training; auto: as it is", 0.01,
     100, optional=True, kind=float, label="Brightness",
@@ -120,6 +124,7 @@ ADMM_TV = (
     _TV_PENALTY,
     Option("admm_steps", 100, "iterations of ADMM", 1, 1000, label="ADMM steps"),
     _CG_STEPS,
+    _NONNEGATIVE,
 )
 SEEN = (_RMS, _TURNING)
 START = (_START_TIME, _END_TIME, _SPACING)
@@ -139,6 +144,7 @@ MBIR = (
     _ADMM_STEPS,
     _MBIR_CG_STEPS,
     _MBIR_GAMMA,
+    _NONNEGATIVE,
     _MBIR_RMS,
     _MBIR_TURNING,
 )
