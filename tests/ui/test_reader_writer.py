@@ -118,3 +118,15 @@ def test_a_layer_that_was_rotated_is_refused(nifti, tmp_path):
     data, meta, _ = layer.as_layer_data_tuple()
     with pytest.raises(VolumeError, match="layer sub-01_T1w: rotate: found"):
         write_image(str(tmp_path / "a.nii"), data, meta)
+
+
+def test_a_ct_opens_in_the_soft_tissue_window_though_its_file_does_not_say_that_it_is_one(tmp_path, nifti):
+    hu = np.full((16, 32, 32), -1000, np.float32)
+    hu[:, 8:24, 8:24] = 40
+    path = tmp_path / "scan.nii.gz"
+    for values, window in ((hu, (-160, 240)), (hu + 1000, (0, 1040)), (hu / 1000, (-1, 0.04))):
+        nib.save(nib.Nifti1Image(values, np.eye(4)), path)
+        (layer,) = opened(str(path))
+        assert layer.contrast_limits == pytest.approx(window)
+    (layer,) = opened(str(nifti))
+    assert layer.contrast_limits != [-160, 240]

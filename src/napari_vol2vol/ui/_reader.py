@@ -6,11 +6,19 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_vol2vol.ct_windows import CT_WINDOWS
 from napari_vol2vol.io import read_volume
-from napari_vol2vol.volume import LayerData
+from napari_vol2vol.volume import LayerData, Volume
 
 ReaderFunction = Callable[[str | Sequence[str]], list[LayerData]]
 _LOOKED_AT = 200  # files of a folder, before it counts as not ours
+#: Air, and soft tissue with fat, in HU; the padding of scanners lies no lower than the third.
+AIR_HU, SOFT_HU, LEAST_HU = (-1100, -850), (-150, 150), -4000
+#: A CT has more than this share of its voxels in each.
+ENOUGH = 0.02
 
 
 def napari_get_reader(path: str | Sequence[str]) -> ReaderFunction | None:
@@ -32,8 +40,23 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
         key = _series_key(one)
         if key not in seen:
             seen.add(key)
-            layers.append(read_volume(one).to_layer())
+            layers.append(_in_window(read_volume(one)))
     return layers
+
+
+def _in_window(volume: Volume) -> LayerData:
+    """Return the layer of a volume, a CT in the soft tissue window."""
+    data, keywords, kind = volume.to_layer()
+    if volume.modality == "CT" or (volume.modality is None and _looks_hounsfield(volume.data)):
+        keywords["contrast_limits"] = CT_WINDOWS["abdomen"].limits
+    return data, keywords, kind
+
+
+def _looks_hounsfield(data: NDArray[np.float32]) -> bool:
+    """Whether much of a volume is air near -1000, and much near water: NIfTI files do not say."""
+    few = data[::4, ::4, ::4]
+    shares = [float(((few >= low) & (few <= high)).mean()) for low, high in (AIR_HU, SOFT_HU)]
+    return bool(few.min() >= LEAST_HU) and min(shares) > ENOUGH
 
 
 def _paths(path: str | Sequence[str]) -> list[Path]:
