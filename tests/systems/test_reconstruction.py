@@ -37,16 +37,6 @@ def priors(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def scan():
-    return CT.degrade(small_torso(), CT.simulation(views=12))
-
-
-@pytest.fixture(scope="module")
-def kspace():
-    return MRI.degrade(small_head(), MRI.simulation(acceleration=3.0, acs=0.2))
-
-
-@pytest.fixture(scope="module")
 def coils():
     how = MRI.simulation(mask="uniform1d", acceleration=2.0, coils=2, phase="smooth", acs=0.1)
     return MRI.degrade(small_head(), how)

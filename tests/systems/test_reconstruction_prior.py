@@ -12,7 +12,6 @@ from napari_vol2vol.engine.sampling_run import SamplingRun
 from napari_vol2vol.sampling.gradients import whole
 from napari_vol2vol.tasks import get_task
 from prior_bundles import make_prior, use_only
-from reconstruction_volumes import small_head, small_torso
 from systems.reconstruction_problems import problem
 
 CT, MRI = get_task("sparse-view-ct"), get_task("mri-reconstruction")
@@ -25,16 +24,6 @@ def priors(tmp_path_factory):
         use_only(folder, patch)
         make_prior(folder, 1)
         yield folder
-
-
-@pytest.fixture(scope="module")
-def scan():
-    return CT.degrade(small_torso(), CT.simulation(views=12))
-
-
-@pytest.fixture(scope="module")
-def kspace():
-    return MRI.degrade(small_head(), MRI.simulation(acceleration=3.0, acs=0.2))
 
 
 def test_the_prior_sees_the_image_as_bright_as_asked_for_and_the_result_is_in_its_own_units(scan, kspace):
