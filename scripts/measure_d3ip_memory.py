@@ -1,4 +1,4 @@
-"""Print the peak memory of a reconstruction of few and of many slices, each in a process of its own.
+"""Print peak memory and seconds of a reconstruction of few and of many slices, each in its own process.
 
     python scripts/measure_d3ip_memory.py [--system d3ip] [--slices 32 256] [--steps 6]
 
@@ -26,8 +26,10 @@ def torso(slices: int) -> np.ndarray:
     return volume
 
 
-def peak_mib(system: str, slices: int, steps: int) -> float:
-    """Run in this process and return its peak resident memory, in MiB."""
+def peak_mib(system: str, slices: int, steps: int) -> tuple[float, float]:
+    """Run in this process and return its peak resident memory, in MiB, and its seconds."""
+    import time
+
     import torch
 
     from napari_vol2vol.engine import Translation, translate
@@ -43,9 +45,10 @@ def peak_mib(system: str, slices: int, steps: int) -> float:
         task.name, system, steps=steps, precision="float32", device="cpu", bundle="ellipses-prior"
     )
     reset_peak(torch.device("cpu"))
+    begin = time.perf_counter()
     for _ in translate(request, source):
         pass
-    return peak_gib(torch.device("cpu")) * 1024
+    return peak_gib(torch.device("cpu")) * 1024, time.perf_counter() - begin
 
 
 def main() -> None:
@@ -59,14 +62,16 @@ def main() -> None:
     parser.add_argument("--own", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.own is not None:
-        print(peak_mib(given.system, given.own, given.steps))
+        print(*peak_mib(given.system, given.own, given.steps))
         return
     peaks = []
     for slices in given.slices:
         command = [sys.executable, __file__, "--system", given.system, "--steps", str(given.steps)]
         out = subprocess.run([*command, "--own", str(slices)], check=True, capture_output=True, text=True)
-        peaks.append(float(out.stdout))
-        print(f"{given.system}: {slices} slices, {peaks[-1]:.0f} MiB")
+        peak, seconds = map(float, out.stdout.split()[-2:])
+        peaks.append(peak)
+        each = seconds / slices
+        print(f"{given.system}: {slices} slices, {peak:.0f} MiB, {seconds:.0f} s ({each:.2f} s a slice)")
     growth = peaks[-1] - peaks[0]
     volume = (given.slices[-1] - given.slices[0]) * SIZE**2 * 4 / MIB
     share = (growth - volume) / peaks[0]
