@@ -216,6 +216,13 @@ def test_the_default_bundle_names_the_system_first_and_has_the_most_planes(copie
     assert [c.name for c in list_bundles(TASK, "palette")] == [NAMES[1], "a-coronal", "b-second"]
 
 
+def test_of_velocity_networks_the_default_sees_the_most_of_its_source(copied):
+    own = read_card(copied / NAMES[1])
+    for name, seen in (("y-alone", 0), ("z-neighbours", 3)):
+        sibling(copied, name, systems=["mfm"], network={**own.network, "source_slices": seen})
+    assert [c.name for c in list_bundles(TASK, "mfm")] == ["z-neighbours", "y-alone"]
+
+
 def test_the_default_bundle_is_one_for_the_modality_at_hand(copied):
     sibling(copied, "a-flair", modality=["FLAIR"], target="FLAIR")
     assert find_bundle(None, TASK, "tpdm").name == NAMES[1]

@@ -28,7 +28,8 @@ def bundle_folders() -> list[Path]:
 def list_bundles(task: str | None = None, system: str | None = None) -> list[BundleCard]:
     """Return the cards of all bundles found, optionally only those for a task and a system, best first.
 
-    Best are those that name the system first, then T1w ones, then those with more planes, then by name.
+    Best are those that name the system first, then T1w ones, then those with more planes, then velocity
+    networks that see more of the source, then by name.
 
     A folder whose card cannot be read is left out here; `find_bundle` with its path tells why.
     """
@@ -50,8 +51,11 @@ def list_bundles(task: str | None = None, system: str | None = None) -> list[Bun
         return sorted(fitting, key=lambda card: card.name)
     return sorted(
         fitting,
-        key=lambda c: (c.systems.index(system), "T1w" not in c.modality, -len(c.planes), c.name),
-    )
+        key=lambda c: (
+            c.systems.index(system), "T1w" not in c.modality, -len(c.planes),
+            -c.network.get("source_slices", 0), c.name,
+        ),
+    )  # fmt: skip
 
 
 def serves(card: BundleCard, task: str) -> bool:

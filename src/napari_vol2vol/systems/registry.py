@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DIFFUSION_SOLVERS = ("ddim", "ddpm", "dpmpp_2m")
 BRIDGE_SOLVERS = ("i2sb-posterior", "i2sb-ode")
 #: Euler comes first: the shipped flow's second call, at the result, still misses contrast medium there.
-FLOW_SOLVERS = ("euler", "midpoint", "rk2", "rk3", "rk4", "adams")
+FLOW_SOLVERS = ("rk2", "euler", "midpoint", "rk3", "rk4", "adams")
 #: ``dds-ddim`` has its noise from the estimate before the correction by the measurement.
 RECONSTRUCTION_SOLVERS = ("dds-ddim", "ddim")
 #: Those of a variance-exploding process; the others serve it too, and need fewer steps.
