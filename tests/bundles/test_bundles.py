@@ -219,7 +219,8 @@ def test_the_default_bundle_names_the_system_first_and_has_the_most_planes(copie
 def test_of_velocity_networks_the_default_sees_the_most_of_its_source(copied):
     own = read_card(copied / NAMES[1])
     for name, seen in (("y-alone", 0), ("z-neighbours", 3)):
-        sibling(copied, name, systems=["mfm"], network={**own.network, "source_slices": seen})
+        network = {**own.network, "family": "time-resnet", "in_channels": 1 + seen}
+        sibling(copied, name, systems=["mfm"], network=network)
     assert [c.name for c in list_bundles(TASK, "mfm")] == ["z-neighbours", "y-alone"]
 
 

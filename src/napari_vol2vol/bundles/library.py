@@ -14,6 +14,8 @@ from napari_vol2vol.errors import BundleError
 #: The task of a card whose network is a prior without conditions, for every reconstruction.
 PRIOR_TASK = "reconstruction-prior"
 RECONSTRUCTIONS = ("sparse-view-ct", "mri-reconstruction")
+#: Families of velocity networks, whose channels after the first are slices of the source.
+VELOCITY_FAMILIES = ("time-resnet", "time-monai")
 
 
 def bundle_folders() -> list[Path]:
@@ -52,10 +54,14 @@ def list_bundles(task: str | None = None, system: str | None = None) -> list[Bun
     return sorted(
         fitting,
         key=lambda c: (
-            c.systems.index(system), "T1w" not in c.modality, -len(c.planes),
-            -c.network.get("source_slices", 0), c.name,
+            c.systems.index(system), "T1w" not in c.modality, -len(c.planes), -_source_slices(c), c.name
         ),
     )  # fmt: skip
+
+
+def _source_slices(card: BundleCard) -> int:
+    """Return how many slices of the source a velocity network sees beside x_t; others count none."""
+    return channels_of(card) - 1 if card.network.get("family") in VELOCITY_FAMILIES else 0
 
 
 def serves(card: BundleCard, task: str) -> bool:
