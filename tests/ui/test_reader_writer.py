@@ -128,5 +128,7 @@ def test_a_ct_opens_in_the_soft_tissue_window_though_its_file_does_not_say_that_
         nib.save(nib.Nifti1Image(values, np.eye(4)), path)
         (layer,) = opened(str(path))
         assert layer.contrast_limits == pytest.approx(window)
+        kept = layer.metadata["vol2vol"]
+        assert (kept["modality"], kept["units"]) == (("CT", "HU") if values is hu else (None, "a.u."))
     (layer,) = opened(str(nifti))
     assert layer.contrast_limits != [-160, 240]

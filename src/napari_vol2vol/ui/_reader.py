@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -45,9 +46,14 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def _in_window(volume: Volume) -> LayerData:
-    """Return the layer of a volume, a CT in the soft tissue window."""
+    """Return the layer of a volume, a CT in the soft tissue window.
+
+    What looks like one and does not say counts as CT in HU; *Modality* in the docks corrects that.
+    """
+    if volume.modality is None and _looks_hounsfield(volume.data):
+        volume = replace(volume, modality="CT", units="HU")
     data, keywords, kind = volume.to_layer()
-    if volume.modality == "CT" or (volume.modality is None and _looks_hounsfield(volume.data)):
+    if volume.modality == "CT":
         keywords["contrast_limits"] = CT_WINDOWS["abdomen"].limits
     return data, keywords, kind
 
