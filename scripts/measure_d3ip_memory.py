@@ -1,6 +1,6 @@
 """Print peak memory and seconds of a reconstruction of few and of many slices, each in its own process.
 
-    python scripts/measure_d3ip_memory.py [--system d3ip] [--slices 32 256] [--steps 6]
+    python scripts/measure_d3ip_memory.py [--system d3ip] [--slices 32 256] [--steps 6] [--set KEY=NUMBER]
 
 Slices have 128 x 128 pixels and 60 views. *Volumes* is the growth over that of one float32 volume.
 """
@@ -26,7 +26,7 @@ def torso(slices: int) -> np.ndarray:
     return volume
 
 
-def peak_mib(system: str, slices: int, steps: int) -> tuple[float, float]:
+def peak_mib(system: str, slices: int, steps: int, options: dict[str, float]) -> tuple[float, float]:
     """Run in this process and return its peak resident memory, in MiB, and its seconds."""
     import time
 
@@ -42,7 +42,13 @@ def peak_mib(system: str, slices: int, steps: int) -> tuple[float, float]:
     source = task.degrade(truth, task.simulation(views=VIEWS))
     del truth
     request = Translation(
-        task.name, system, steps=steps, precision="float32", device="cpu", bundle="ellipses-prior"
+        task.name,
+        system,
+        steps=steps,
+        precision="float32",
+        device="cpu",
+        bundle="ellipses-prior",
+        options=options,
     )
     reset_peak(torch.device("cpu"))
     begin = time.perf_counter()
@@ -59,19 +65,25 @@ def main() -> None:
     parser.add_argument("--system", default="d3ip")
     parser.add_argument("--slices", type=int, nargs="+", default=[32, 256])
     parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=NUMBER", help="settings of the system")
     parser.add_argument("--own", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.own is not None:
-        print(*peak_mib(given.system, given.own, given.steps))
+        pairs = (text.split("=", 1) for text in given.set)
+        options = {key: float(value) if "." in value else int(value) for key, value in pairs}
+        print(*peak_mib(given.system, given.own, given.steps, options))
         return
     peaks = []
     for slices in given.slices:
         command = [sys.executable, __file__, "--system", given.system, "--steps", str(given.steps)]
-        out = subprocess.run([*command, "--own", str(slices)], check=True, capture_output=True, text=True)
+        own = ["--own", str(slices), "--set", *given.set]
+        out = subprocess.run([*command, *own], check=True, capture_output=True, text=True)
         peak, seconds = map(float, out.stdout.split()[-2:])
         peaks.append(peak)
         each = seconds / slices
         print(f"{given.system}: {slices} slices, {peak:.0f} MiB, {seconds:.0f} s ({each:.2f} s a slice)")
+    if given.slices[0] == given.slices[-1]:
+        return
     growth = peaks[-1] - peaks[0]
     volume = (given.slices[-1] - given.slices[0]) * SIZE**2 * 4 / MIB
     share = (growth - volume) / peaks[0]
