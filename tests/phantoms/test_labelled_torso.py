@@ -4,7 +4,7 @@ from scipy import ndimage
 
 from napari_vol2vol.errors import VolumeError
 from napari_vol2vol.phantoms.labelled_torso import BODY, OrganMap, torso_of
-from napari_vol2vol.phantoms.torso_ct import Phase, scanned_twice
+from napari_vol2vol.phantoms.torso_ct import Enhancement, scanned_twice
 
 SHAPE, SPACING = (20, 96, 112), (5.0, 2.2, 2.2)
 LIVER, AORTA, VERTEBRA, LUNG, HEART, KIDNEY = 5, 52, 30, 12, 51, 2
@@ -72,17 +72,17 @@ def test_only_what_takes_up_contrast_medium_differs_between_the_phases(torso):
 def test_the_enhancement_of_the_aorta_is_drawn_from_the_range_asked_for(torso):
     inner = ndimage.binary_erosion(torso.mask("aorta"), np.ones((1, 3, 3)))
     for aorta in ((150.0, 151.0), (470.0, 471.0)):
-        pair = scanned_twice(torso, 5, breathing_mm=0.0, noise=1.0, phase=Phase(aorta))
+        pair = scanned_twice(torso, 5, breathing_mm=0.0, noise=1.0, enhancement=Enhancement(aorta))
         assert np.median((pair.contrast - pair.native)[inner]) == pytest.approx(aorta[0], rel=0.2)
 
 
-def test_a_phase_names_what_organs_take_up_and_how_uneven_blood_from_the_arm_is(torso):
+def test_an_enhancement_names_what_organs_take_up_and_how_uneven_blood_from_the_arm_is(torso):
     right = ndimage.binary_erosion(torso.mask("right heart"), np.ones((1, 3, 3)))
     liver = ndimage.binary_erosion(torso.mask("liver"), np.ones((1, 3, 3)))
     spread = {}
     for mixing in (0.0, 0.5):
-        phase = Phase((300.0, 301.0), {"liver": (90.0, 91.0)}, mixing)
-        pair = scanned_twice(torso, 5, breathing_mm=0.0, noise=1.0, phase=phase)
+        enhancement = Enhancement((300.0, 301.0), {"liver": (90.0, 91.0)}, mixing)
+        pair = scanned_twice(torso, 5, breathing_mm=0.0, noise=1.0, enhancement=enhancement)
         change = pair.contrast - pair.native
         assert np.median(change[liver]) == pytest.approx(90, abs=4)
         spread[mixing] = change[right].std() / change[right].mean()

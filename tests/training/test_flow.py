@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from importlib.resources import files
 
@@ -7,6 +8,7 @@ import torch
 
 from napari_vol2vol.bundles import verify_bundle
 from napari_vol2vol.bundles.card import check_fit, read_card
+from napari_vol2vol.bundles.library import list_bundles
 from napari_vol2vol.engine import Done, Progress, SnapshotBox, Translation, translate
 from napari_vol2vol.errors import BundleError, SettingsError
 from napari_vol2vol.io import write_volume
@@ -24,6 +26,7 @@ from napari_vol2vol.volume import Volume
 #: The paper's network sees x_t alone, the other its source too.
 NAME, SOURCED = "ct-contrast-flow", "ct-contrast-flow-source"
 SPACING = (4.0, 3.0, 3.0)
+ADDED = {"contrast-removal": "", "contrast-addition": "-reversed"}
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +109,14 @@ def test_what_is_watched_has_the_grid_of_the_scan_although_the_network_sees_the_
     np.testing.assert_allclose(done.volumes["mean"].data[..., :8], -1000, atol=1e-3)
 
 
+def test_of_two_flows_the_default_is_the_one_that_sees_its_source(dry_runs, monkeypatch):
+    monkeypatch.setenv("VOL2VOL_BUNDLES", os.pathsep.join(str(dry_runs / n) for n in (NAME, SOURCED)))
+    for task in ("contrast-removal", "contrast-addition"):
+        found = [card.name for card in list_bundles(task, "mfm")]
+        assert found.index(read_card(dry_runs / SOURCED / SOURCED).name + ADDED[task]) == 0
+        assert NAME + ADDED[task] in found
+
+
 @pytest.mark.parametrize("name", [NAME, SOURCED])
 def test_slice_batches_change_nothing(name, dry_runs, scan):
     bundle = dry_runs / name / name
@@ -165,8 +176,8 @@ def shifted_pool(recipe):
 @pytest.mark.parametrize("source_slices", [0, 1, 3])
 def test_the_loss_of_the_true_velocity_is_zero(source_slices):
     dry = load_recipe(SOURCED).dry()
-    own = dry.diffusion.own if source_slices else 0.0
-    recipe = replace(dry, source_slices=source_slices, diffusion=replace(dry.diffusion, own=own))
+    own, twice = (0.45, 0.45) if source_slices else (0.0, 0.0)
+    recipe = replace(dry, source_slices=source_slices, diffusion=replace(dry.diffusion, own=own, twice=twice))
     network = Constant()
     for step in range(4):
         assert float(flow_loss(shifted_pool(recipe), recipe)(network, step)) == pytest.approx(0, abs=1e-8)
@@ -199,6 +210,35 @@ def test_own_draws_start_where_the_networks_own_step_leads():
     gap = (x[:, 2] - x[:, 0]).mean((1, 2))
     torch.testing.assert_close(gap, torch.where(t == 0, 0.1, -0.1), atol=1e-5, rtol=0)
     assert set(t.tolist()) <= {0.0, 1.0}
+
+
+def test_twice_called_draws_learn_from_the_source_and_from_where_their_own_step_leads():
+    dry = load_recipe(SOURCED).dry()
+    recipe = replace(dry, batch=8, diffusion=replace(dry.diffusion, own=0.0, ends=0.0, twice=1.0))
+    network = Constant(0.1)
+    value = float(flow_loss(shifted_pool(recipe), recipe)(network, 0))
+    assert value == pytest.approx(0.15, abs=1e-5)
+    (first, at), (second, then) = network.seen
+    torch.testing.assert_close(first[:, 0], first[:, 2])
+    torch.testing.assert_close(then, 1 - at)
+    torch.testing.assert_close(second[:, 1:], first[:, 1:])
+    gap = (second[:, 2] - second[:, 0]).mean((1, 2))
+    torch.testing.assert_close(gap, torch.where(at == 1, 0.1, -0.1), atol=1e-5, rtol=0)
+    assert set(at.tolist()) == {0.0, 1.0}
+
+
+def test_both_calls_of_a_draw_are_learned_from():
+    dry = load_recipe(SOURCED).dry()
+    recipe = replace(dry, batch=8, diffusion=replace(dry.diffusion, own=0.0, twice=1.0))
+
+    class Early(torch.nn.Module):
+        """Right where the source lies, wrong by 1 where the own step leads."""
+
+        def forward(self, x, t, label):
+            here = (x[:, :1] == x[:, 2:3]).all()
+            return torch.full_like(x[:, :1], 0.25 if here else 1.25), []
+
+    assert float(flow_loss(shifted_pool(recipe), recipe)(Early(), 0)) == pytest.approx(0.5, abs=1e-5)
 
 
 def test_of_a_native_scan_nothing_is_removed_and_nothing_is_said_of_adding():
@@ -311,6 +351,7 @@ def test_stacks_are_neighbouring_slices_of_both_phases_with_the_ends_replicated(
     [
         ("source_slices: 2", "source_slices: found 2, accepted are 0 and odd numbers"),
         ("source_slices: 0", "own: found 0.45, accepted are 0 to 1 with source_slices, else 0"),
+        ("diffusion: {twice: 1.5}", "twice: found 1.5, accepted are 0 to 1 with source_slices, else 0"),
         ("stage: ct-diffusion", "source_slices: found 3, stage ct-diffusion accepts none"),
     ],
 )

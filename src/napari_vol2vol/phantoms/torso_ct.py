@@ -44,7 +44,7 @@ SHARES = {
 
 
 @dataclass(frozen=True)
-class Phase:
+class Enhancement:
     """Where how much contrast medium is: ranges in HU of the aorta, and of organs that differ from `ADDED`.
 
     Where blood comes from the arm, ``mixing`` is the standard deviation of the logarithm of its amount.
@@ -55,7 +55,8 @@ class Phase:
     mixing: float = 0.0
 
 
-ARTERIAL = Phase((190.0, 380.0))
+ARTERIAL = Enhancement((190.0, 380.0))
+#: Where blood comes from the arm, and is mixed unevenly.
 MIXED = ("right heart", "upper vena cava", "pulmonary vessel")
 
 
@@ -68,11 +69,11 @@ class TorsoPair:
     torso: Torso
 
 
-def _values(rng: np.random.Generator, phase: Phase) -> tuple[FloatArray, FloatArray]:
-    """Return a patient's HU of every label, native and added by the arterial phase."""
+def _values(rng: np.random.Generator, enhancement: Enhancement) -> tuple[FloatArray, FloatArray]:
+    """Return a patient's HU of every label, native and added by the contrast medium."""
     blood = rng.normal(*BLOOD)
     native = [blood if name in VESSELS else rng.normal(*NATIVE[name]) for name in LABELS]
-    peak, ranges = rng.uniform(*phase.aorta), {**ADDED, **phase.added}
+    peak, ranges = rng.uniform(*enhancement.aorta), {**ADDED, **enhancement.added}
     added = [
         peak * rng.uniform(*SHARES[name]) if name in SHARES else rng.uniform(*ranges.get(name, (0.0, 0.0)))
         for name in LABELS
@@ -140,18 +141,18 @@ def scanned_twice(
     *,
     breathing_mm: float | None = None,
     noise: float | None = None,
-    phase: Phase = ARTERIAL,
+    enhancement: Enhancement = ARTERIAL,
 ) -> TorsoPair:
-    """Return a patient natively and in the arterial ``phase``, as `make_torso_pair` does, from its organs."""
+    """Return a patient natively and with contrast medium, as `make_torso_pair` does, from its organs."""
     shape, spacing_mm = torso.labels.shape, torso.spacing_mm
     rng = np.random.default_rng([seed, 11])
-    native, added = _values(rng, phase)
+    native, added = _values(rng, enhancement)
     texture = _texture(rng, torso)
     stripes = np.asarray(0.45 * np.sin(6 * smooth_field(rng, shape, spacing_mm, 40.0)), np.float32)
     gain = 1 + stripes * (torso.labels == INDEX["spleen"])
-    if phase.mixing > 0:
+    if enhancement.mixing > 0:
         mixed = np.exp(
-            phase.mixing * smooth_field(np.random.default_rng([seed, 12]), shape, spacing_mm, 25.0)
+            enhancement.mixing * smooth_field(np.random.default_rng([seed, 12]), shape, spacing_mm, 25.0)
         )
         gain *= np.where(np.isin(torso.labels, [INDEX[name] for name in MIXED]), mixed, 1.0)
     sharpness, sigma = rng.uniform(0.4, 0.9), rng.uniform(6, 20) if noise is None else noise
@@ -165,4 +166,4 @@ def scanned_twice(
     )
 
 
-__all__ = ["ADDED", "ARTERIAL", "NATIVE", "Phase", "TorsoPair", "make_torso_pair", "scanned_twice"]
+__all__ = ["ADDED", "ARTERIAL", "NATIVE", "Enhancement", "TorsoPair", "make_torso_pair", "scanned_twice"]

@@ -97,13 +97,20 @@ def _sourced_flow_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
         t = torch.where(at_source, removal.float(), random_times(rng, n))
         away = torch.from_numpy(rng.random(n) < recipe.diffusion.own) & ~slices.unchanged
         t = torch.where(away, torch.where(removal, 0.0, 1.0), t)
+        twice = torch.from_numpy(rng.random(n) < recipe.diffusion.twice)
+        t, away = torch.where(twice, removal.float(), t), away & ~twice
         source = torch.where(_as_images(removal), slices.contrast, slices.native)
         native, contrast = middle(slices.native), middle(slices.contrast)
         near, far = linear_path(_as_images(t))
-        x_t = near * native + far * contrast
+        x_t, wanted = near * native + far * contrast, contrast - native
         if away.any():
             x_t[away] = _euler(network, source[away], removal[away])
-        return measure(_answer(network, torch.cat([x_t, source], 1), t), contrast - native)
+        found = _answer(network, torch.cat([x_t, source], 1), t)
+        if twice.any():
+            own = _end(x_t, found.detach(), removal)
+            again = _answer(network, torch.cat([own, source], 1)[twice], 1 - t[twice])
+            found, wanted = torch.cat([found, again]), torch.cat([wanted, wanted[twice]])
+        return measure(found, wanted)
 
     return loss
 
@@ -112,7 +119,11 @@ def _sourced_flow_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
 def _euler(network: nn.Module, source: Tensor, removal: Tensor) -> Tensor:
     """Return where one Euler step of the network leads from the middle slices of a source."""
     start = middle(source)
-    velocity = _answer(network, torch.cat([start, source], 1), removal.float())
+    return _end(start, _answer(network, torch.cat([start, source], 1), removal.float()), removal)
+
+
+def _end(start: Tensor, velocity: Tensor, removal: Tensor) -> Tensor:
+    """Return where one step over all of the time leads, down it for a removal, else up."""
     return start - torch.where(_as_images(removal), velocity, -velocity)
 
 

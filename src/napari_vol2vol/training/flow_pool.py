@@ -20,7 +20,7 @@ from torch import Tensor
 from napari_vol2vol.errors import SettingsError
 from napari_vol2vol.io import read_volume
 from napari_vol2vol.phantoms.labelled_torso import OrganMap, torso_of
-from napari_vol2vol.phantoms.torso_ct import Phase, TorsoPair, make_torso_pair, scanned_twice
+from napari_vol2vol.phantoms.torso_ct import Enhancement, TorsoPair, make_torso_pair, scanned_twice
 from napari_vol2vol.sampling.planes import PLANES, Plane, as_slices, with_neighbours
 from napari_vol2vol.tasks.contrast_change import RANGE_HU
 from napari_vol2vol.tasks.contrast_phase import guess_phase
@@ -32,7 +32,7 @@ SLICE_MM = (1.2, 5.0)
 #: A voxel counts as enhanced from this difference of the phases, averaged over its neighbours, in HU.
 ENHANCED_HU = 60.0
 #: What is added to the organs of a map, in HU: anything from an early to a portal venous phase.
-WIDE = Phase(
+WIDE = Enhancement(
     (150.0, 480.0),
     {
         "kidney cortex": (70, 250), "kidney medulla": (10, 120), "spleen": (40, 130), "liver": (0, 40),
@@ -93,7 +93,7 @@ class TorsoPool:
                 scan = in_model_space(_coarser(other, self.settings.pixel_mm[0]))
                 return Pair(scan, scan, np.zeros((0, 3), np.int64))
             organs = torso_of(other, 1000 * self._seed + number, self.settings.phantom_shape, spacing)
-            return self._pair(scanned_twice(organs, 1000 * self._seed + number, phase=WIDE))
+            return self._pair(scanned_twice(organs, 1000 * self._seed + number, enhancement=WIDE))
         height = float(np.random.default_rng([self._seed, 43, number]).uniform(*self.settings.middle_mm))
         return self._pair(
             make_torso_pair(

@@ -35,7 +35,8 @@ class Diffusion:
     solvers of one step look, and the others uniformly; its ``loss`` is ``mse`` (the paper's) or ``l1``, with
     which it learns the median velocity. A flow that sees its source draws the end where its source lies
     instead of either end. In a share ``own`` of its draws, x_t is where the network's own Euler step leads,
-    as the second call of RK2 meets it; a share ``removal`` of them starts from the contrast scan.
+    as the second call of RK2 meets it. A share ``twice`` starts at the source and learns from both calls of
+    RK2. A share ``removal`` of all draws starts from the contrast scan.
     """
 
     what: str = "residual"
@@ -46,6 +47,7 @@ class Diffusion:
     ends: float = 0.0
     loss: str = "mse"
     own: float = 0.0
+    twice: float = 0.0
     removal: float = 0.5
 
 
@@ -239,8 +241,9 @@ def _check_source_slices(recipe: Recipe) -> None:
         raise SettingsError(
             f"recipe diffusion: removal: found {recipe.diffusion.removal}, accepted are 0 to 1"
         )
-    if not 0 <= recipe.diffusion.own <= (1 if count else 0):
-        raise SettingsError(
-            f"recipe diffusion: own: found {recipe.diffusion.own}, accepted are 0 to 1 with source_slices, "
-            "else 0"
-        )
+    for name in ("own", "twice"):
+        share = getattr(recipe.diffusion, name)
+        if not 0 <= share <= (1 if count else 0):
+            raise SettingsError(
+                f"recipe diffusion: {name}: found {share}, accepted are 0 to 1 with source_slices, else 0"
+            )
