@@ -144,14 +144,27 @@ def test_weights_above_16_mib_are_refused_and_leave_the_bundle_of_before_alone(t
         ("pool: {size: 1}", "recipe section pool: unknown fields size"),
         ("phases: [{crop: 8, batch: 1, steps: 1, depth: 2}]", "recipe section phases: unknown fields depth"),
         ("stage: magic", "recipe stage: found 'magic', accepted are planes, fusion, regression"),
+        ("extends: magic", "recipe extends: found 'magic', shipped are .*sr4-t1-planes"),
+        (
+            "extends: ct-contrast-flow-swinunetr\ncrop: 96",
+            "recipe crop: found 96, network swinunetr compact accepts multiples of 64",
+        ),
     ],
 )
 def test_a_mistake_in_a_recipe_is_named(tmp_path, change, message):
     path = tmp_path / "mine.yaml"
-    stage = "" if change.startswith("stage") else "stage: planes\n"
+    stage = "" if change.startswith(("stage", "extends")) else "stage: planes\n"
     path.write_text(f"name: mine\n{stage}{change}\n")
     with pytest.raises(SettingsError, match=message):
         load_recipe(path)
+
+
+def test_a_recipe_that_extends_another_differs_in_what_it_says_itself_alone(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: ct-contrast-flow-unet\nname: mine\nloop: {steps: 7}\n")
+    mine, other = load_recipe(path), load_recipe("ct-contrast-flow-unet")
+    assert (mine.name, mine.network, mine.stage) == ("mine", "unet", "flow")
+    assert mine == replace(other, name="mine", loop=replace(other.loop, steps=7))
 
 
 def test_unknown_recipes_are_named_with_those_that_are_shipped(tmp_path):

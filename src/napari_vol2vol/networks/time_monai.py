@@ -56,7 +56,9 @@ _PRESETS: dict[tuple[str, str], TimeMonaiConfig] = {
     ("unet", "large"): TimeMonaiConfig("unet", (64, 128, 256, 512), (2, 2, 2, 2)),
     ("segresnet", "compact"): TimeMonaiConfig("segresnet", (32, 64, 128, 256), (1, 1, 1, 2), stem=2),
     ("segresnet", "large"): TimeMonaiConfig("segresnet", (32, 64, 128, 256), (1, 2, 2, 4)),
-    ("swinunetr", "compact"): TimeMonaiConfig("swinunetr", (24, 48, 96, 192), (2, 2, 2, 2), (3, 6, 12, 24)),
+    ("swinunetr", "compact"): TimeMonaiConfig(
+        "swinunetr", (24, 48, 96, 192), (2, 2, 2, 2), (3, 6, 12, 24), stem=2
+    ),
     ("swinunetr", "large"): TimeMonaiConfig("swinunetr", (48, 96, 192, 384), (2, 2, 2, 2), (3, 6, 12, 24)),
 }
 KINDS = tuple(dict.fromkeys(kind for kind, _ in _PRESETS))

@@ -15,18 +15,17 @@ DENSE = -0.4
 SHARE = 0.03
 #: Every so many voxels are looked at along an axis, and so many are left around the body.
 STRIDE, MARGIN = 4, 12
-LARGEST_MULTIPLE = 32
 
 
-def body_box(ct: Tensor) -> Box:
-    """Return the smallest box around the body with a margin.
-
-    What a network asks a size to be divisible by, a power of two up to `LARGEST_MULTIPLE`, the box keeps.
+def body_box(ct: Tensor, multiple: int) -> Box:
+    """Return the smallest box around the body with a margin, its edges divisible as the network asks for.
 
     Parameters
     ----------
     ct : Tensor, shape (D, H, W)
         In model space. Without anything dense the box is all of it.
+    multiple : int
+        A power of two. An axis that is not divisible by it keeps the power of two that divides it.
     """
     coarse = (ct[::STRIDE, ::STRIDE, ::STRIDE] > DENSE).cpu().numpy()
     parts, count = ndimage.label(coarse)
@@ -36,15 +35,15 @@ def body_box(ct: Tensor) -> Box:
     found = ndimage.find_objects(parts)
     kept = [box for box, size in zip(found, sizes, strict=True) if size >= SHARE * sizes.max()]
     a, b, c = (
-        _widened(min(box[i].start for box in kept), max(box[i].stop for box in kept), n)
+        _widened(min(box[i].start for box in kept), max(box[i].stop for box in kept), n, multiple)
         for i, n in enumerate(ct.shape)
     )
     return a, b, c
 
 
-def _widened(start: int, stop: int, size: int) -> slice:
+def _widened(start: int, stop: int, size: int, multiple: int) -> slice:
     """Return a range of coarse voxels as one of fine voxels, with the margin, inside ``size``."""
-    multiple = min(size & -size, LARGEST_MULTIPLE)
+    multiple = min(size & -size, multiple)
     low = max(0, start * STRIDE - MARGIN)
     high = min(size, stop * STRIDE + MARGIN)
     need = -(-(high - low) // multiple) * multiple

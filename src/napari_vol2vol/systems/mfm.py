@@ -110,7 +110,7 @@ def plane_velocities(context: Context, card: BundleCard, planes: Sequence[Plane]
             "and an odd number of slices of the source"
         )
     source = context.measurement.condition(own.inputs)[0]
-    box = body_box(source)
+    box = body_box(source, network.config.multiple)
 
     def along(plane: Plane) -> Velocity:
         of_body = plane_velocity(

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import yaml
 
 from napari_vol2vol.errors import SettingsError
+from napari_vol2vol.networks.velocity import velocity_config
 from napari_vol2vol.training.pool import PoolSettings
 from napari_vol2vol.training.trainer import LoopSettings
 
@@ -22,6 +23,8 @@ STAGES = (
     "planes", "fusion", "regression", "volume", "bridge", "regression-2d", "gan-2d", "gan-3d", "segmentation",
     "flow", "flow-fusion", "ct-regression", "ct-diffusion", "prior", "guided-score", "cycle-gan", "ensemble",
 )  # fmt: skip
+#: Stages whose recipes name their network (`networks.velocity`), which may see the source.
+NAMED_NETWORK = ("flow", "ct-regression")
 Section = TypeVar("Section")
 _FOLDER = resources.files("napari_vol2vol.training") / "recipes"
 
@@ -147,7 +150,7 @@ class Recipe:
 
     def dry(self) -> Recipe:
         """Return the same recipe cut down to seconds: procedural heads only, a few steps, small crops."""
-        small = 16
+        small = max(16, _multiple(self))
         return replace(
             self,
             train=(),
@@ -186,23 +189,22 @@ def shipped_recipes() -> tuple[str, ...]:
 def load_recipe(name_or_path: str | Path) -> Recipe:
     """Read a recipe by the name of a shipped one or from a YAML file.
 
+    A recipe that says ``extends: NAME`` is the shipped recipe of that name but for what it gives itself; of
+    its sections, field by field.
+
     Raises
     ------
     SettingsError
-        If it does not exist or has unknown fields; the message names them.
+        If it, or what it extends, does not exist or has unknown fields; the message names them.
     """
     path = Path(name_or_path)
     if path.suffix not in {".yaml", ".yml"}:
-        if str(name_or_path) not in (shipped := shipped_recipes()):
-            raise SettingsError(
-                f"recipe: found {str(name_or_path)!r}, shipped are {', '.join(shipped)} (or a .yaml file)"
-            )
-        text = (_FOLDER / f"{name_or_path}.yaml").read_text()
+        text = _shipped_text(str(name_or_path), "recipe", " (or a .yaml file)")
     elif path.exists():
         text = path.read_text()
     else:
         raise SettingsError(f"recipe: {path} does not exist")
-    values = yaml.safe_load(text)
+    values = _extended(yaml.safe_load(text))
     sections = {
         "diffusion": Diffusion,
         "adversarial": Adversarial,
@@ -219,8 +221,13 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         raise SettingsError(f"recipe stage: found {recipe.stage!r}, accepted are {', '.join(STAGES)}")
     if recipe.consecutive < 1 or recipe.consecutive % 2 == 0:
         raise SettingsError(f"recipe consecutive: found {recipe.consecutive}, accepted are odd numbers")
-    if "network" in values and recipe.stage not in ("flow", "ct-regression"):
+    if "network" in values and recipe.stage not in NAMED_NETWORK:
         raise SettingsError(f"recipe network: found {recipe.network!r}, stage {recipe.stage} accepts none")
+    if recipe.crop % (multiple := _multiple(recipe)):
+        raise SettingsError(
+            f"recipe crop: found {recipe.crop}, network {recipe.network} {recipe.preset} accepts multiples "
+            f"of {multiple}"
+        )
     _check_source_slices(recipe)
     if not 0 <= recipe.diffusion.ends <= 1:
         raise SettingsError(f"recipe diffusion: ends: found {recipe.diffusion.ends}, accepted are 0 to 1")
@@ -231,9 +238,34 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     return replace(recipe, branches=tuple((bundle, plane) for bundle, plane in recipe.branches))
 
 
+def _shipped_text(name: str, where: str, also: str = "") -> str:
+    if name not in (shipped := shipped_recipes()):
+        raise SettingsError(f"{where}: found {name!r}, shipped are {', '.join(shipped)}{also}")
+    return (_FOLDER / f"{name}.yaml").read_text()
+
+
+def _extended(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a recipe with those of the recipe that it extends below them."""
+    if "extends" not in values:
+        return values
+    own = {key: value for key, value in values.items() if key != "extends"}
+    below = _extended(yaml.safe_load(_shipped_text(values["extends"], "recipe extends")))
+    for key, value in own.items():
+        both = isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
+        below[key] = {**below[key], **value} if both else value
+    return below
+
+
+def _multiple(recipe: Recipe) -> int:
+    """Return what the edges of crops must be divisible by, where a recipe names its network; else 1."""
+    if recipe.stage not in NAMED_NETWORK:
+        return 1
+    return velocity_config(recipe.network, recipe.preset).multiple
+
+
 def _check_source_slices(recipe: Recipe) -> None:
     count = recipe.source_slices
-    if count and recipe.stage not in ("flow", "ct-regression"):
+    if count and recipe.stage not in NAMED_NETWORK:
         raise SettingsError(f"recipe source_slices: found {count}, stage {recipe.stage} accepts none")
     if count < 0 or (count and count % 2 == 0):
         raise SettingsError(f"recipe source_slices: found {count}, accepted are 0 and odd numbers")
