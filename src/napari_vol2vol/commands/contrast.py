@@ -127,10 +127,17 @@ def bench(
 
     found = bench_contrast(size, slices, solver=solver, steps=steps, bundle=bundle)
     if as_json:
-        print_json(asdict(found) | {"seconds_a_call": found.seconds_a_call, "faster": found.faster})
+        more = {"seconds_a_call": found.seconds_a_call, "faster": found.faster, "bound": found.bound}
+        print_json(asdict(found) | more)
         return
     out.print(
         f"{slices} slices of {size} x {size}, {solver} x {steps}: {found.seconds:.1f} s, "
         f"{found.seconds_a_slice:.3f} s a slice, {found.seconds_a_call:.3f} s a slice and network call; "
         f"slice by slice in float32 {found.plain_seconds_a_call:.3f} s: {found.faster:.1f} times faster"
+    )
+    out.print(
+        f"a slice and call are {found.gflop:.1f} GFLOP, slice by slice {found.plain_gflop:.1f}: "
+        f"{found.gflop / found.seconds_a_call:.0f} and "
+        f"{found.plain_gflop / found.plain_seconds_a_call:.0f} GFLOP/s; matrix products in float32 reach "
+        f"{found.product_gflop_a_second:.0f} here: {found.bound:.1f} times faster at the most"
     )
