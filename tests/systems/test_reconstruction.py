@@ -7,6 +7,7 @@ import torch
 
 from napari_vol2vol.engine import Done, Progress, SnapshotBox, Started, Translation, translate
 from napari_vol2vol.errors import BundleError, RunError, SettingsError
+from napari_vol2vol.networks.padded import Padded
 from napari_vol2vol.networks.unet import UNet
 from napari_vol2vol.physics.admm_tv import AdmmTV
 from napari_vol2vol.physics.filtered_back_projection import filtered_back_projection
@@ -14,7 +15,6 @@ from napari_vol2vol.physics.reconstructions import sense_cg
 from napari_vol2vol.sampling.corrections import Proximal
 from napari_vol2vol.sampling.gradients import whole
 from napari_vol2vol.systems import reconstruction
-from napari_vol2vol.systems.reconstruction import Padded
 from napari_vol2vol.systems.registry import get_system
 from napari_vol2vol.tasks import get_task
 from prior_bundles import SYSTEMS, make_prior, use_only

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from napari_vol2vol.bundles.weights import load_unet
 from napari_vol2vol.errors import BundleError, VolumeError
+from napari_vol2vol.networks.padded import Padded
 from napari_vol2vol.physics.admm_tv import AdmmTV
 from napari_vol2vol.physics.imaging_operator import ImagingOperator
 from napari_vol2vol.physics.projector import Projector
@@ -59,23 +59,6 @@ class TotalVariation:
 TV_3D = TotalVariation(1e-4, 6e-3, 150.0, 17.0)
 TV_3D_NONNEGATIVE = TotalVariation(6e-5, 4e-4, 150.0, 17.0)
 TV_ALONG_Z = TotalVariation(3e-4, 4e-3, 100.0, 50.0)
-
-
-class Padded(nn.Module):
-    """A 2D network on slices of any size: edges are replicated to what it can divide, and cut off again."""
-
-    def __init__(self, network: nn.Module, multiple: int) -> None:
-        super().__init__()
-        self.network, self.multiple = network, multiple
-
-    def forward(self, x: Tensor, *more: Any) -> tuple[Tensor, Any]:
-        """Return the output `(N, C, H, W)` and the features of the padded slices."""
-        height, width = x.shape[-2:]
-        down, right = -height % self.multiple, -width % self.multiple
-        if down or right:
-            x = F.pad(x, (0, right, 0, down), mode="replicate")
-        output, features = self.network(x, *more)
-        return output[..., :height, :width], features
 
 
 @dataclass(frozen=True)
@@ -247,7 +230,6 @@ def _brightened(diffused: Diffused, plain: Tensor, rms: float | None) -> Diffuse
 __all__ = [
     "TV_3D",
     "TV_3D_NONNEGATIVE",
-    "Padded",
     "Problem",
     "is_nonnegative",
     "observed_of",

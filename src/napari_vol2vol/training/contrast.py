@@ -92,8 +92,8 @@ def _restore(recipe: Recipe) -> Restore:
     if recipe.stage == DIFFUSION:
         return few_steps_of_ddim(_diffused(recipe))
     if recipe.stage == FLOW:
-        return one_step_of_rk2(recipe.target, recipe.source_slices)
-    return one_call(recipe.source_slices)
+        return one_step_of_rk2(recipe.target, recipe.source_slices, recipe.multiple)
+    return one_call(recipe.source_slices, recipe.multiple)
 
 
 def _diffused(recipe: Recipe) -> Diffused:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_vol2vol.networks.padded import Padded
 from napari_vol2vol.phantoms.torso_ct import TorsoPair, make_torso_pair
 from napari_vol2vol.sampling.branches import Diffused
 from napari_vol2vol.sampling.flow import FLOW_SAMPLERS, Velocity, linear_path, reversed_in_time
@@ -63,11 +64,13 @@ class ContrastValidation:
         return figures
 
 
-def one_step_of_rk2(target: str = NATIVE, source_slices: int = 0) -> Restore:
-    """Return the way of a flow: one step of RK2 over axial slices."""
+def one_step_of_rk2(target: str = NATIVE, source_slices: int = 0, multiple: int = 1) -> Restore:
+    """Return the way of a flow: one step of RK2 over axial slices, padded to what the network can divide."""
 
     def restore(network: nn.Module, source: Tensor) -> Tensor:
-        velocity = plane_velocity(network, "axial", source, source_slices, slice_batch=SLICES)
+        velocity = plane_velocity(
+            Padded(network, multiple), "axial", source, source_slices, slice_batch=SLICES
+        )
         return rk2_once(velocity if target == NATIVE else reversed_in_time(velocity), source)
 
     return restore
@@ -79,11 +82,11 @@ def rk2_once(velocity: Velocity, source: Tensor) -> Tensor:
     return last.x0_hat
 
 
-def one_call(source_slices: int = 0) -> Restore:
-    """Return the way of a regression: one call over axial slices."""
+def one_call(source_slices: int = 0, multiple: int = 1) -> Restore:
+    """Return the way of a regression: one call over axial slices, padded to what the network can divide."""
 
     def restore(network: nn.Module, source: Tensor) -> Tensor:
-        change = plane_velocity(network, "axial", source, source_slices, slice_batch=SLICES)
+        change = plane_velocity(Padded(network, multiple), "axial", source, source_slices, slice_batch=SLICES)
         return source - change(source, 1.0)
 
     return restore

@@ -148,9 +148,16 @@ class Recipe:
     pool: PoolSettings = field(default_factory=PoolSettings)
     loop: LoopSettings = field(default_factory=lambda: LoopSettings(steps=1000))
 
+    @property
+    def multiple(self) -> int:
+        """What the edges of crops must be divisible by, where the recipe names its network; else 1."""
+        if self.stage not in NAMED_NETWORK:
+            return 1
+        return velocity_config(self.network, self.preset).multiple
+
     def dry(self) -> Recipe:
         """Return the same recipe cut down to seconds: procedural heads only, a few steps, small crops."""
-        small = max(16, _multiple(self))
+        small = max(16, self.multiple)
         return replace(
             self,
             train=(),
@@ -223,7 +230,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
         raise SettingsError(f"recipe consecutive: found {recipe.consecutive}, accepted are odd numbers")
     if "network" in values and recipe.stage not in NAMED_NETWORK:
         raise SettingsError(f"recipe network: found {recipe.network!r}, stage {recipe.stage} accepts none")
-    if recipe.crop % (multiple := _multiple(recipe)):
+    if recipe.crop % (multiple := recipe.multiple):
         raise SettingsError(
             f"recipe crop: found {recipe.crop}, network {recipe.network} {recipe.preset} accepts multiples "
             f"of {multiple}"
@@ -254,13 +261,6 @@ def _extended(values: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
         below[key] = {**below[key], **value} if both else value
     return below
-
-
-def _multiple(recipe: Recipe) -> int:
-    """Return what the edges of crops must be divisible by, where a recipe names its network; else 1."""
-    if recipe.stage not in NAMED_NETWORK:
-        return 1
-    return velocity_config(recipe.network, recipe.preset).multiple
 
 
 def _check_source_slices(recipe: Recipe) -> None:
