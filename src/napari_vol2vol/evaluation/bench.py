@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_vol2vol.engine.allocation import reused_memory
 from napari_vol2vol.engine.device import resolve_device, resolve_precision
-from napari_vol2vol.evaluation.super_resolution_table import peak_memory_gib
+from napari_vol2vol.evaluation.peak_memory import resident_peak_gib
 from napari_vol2vol.networks.blocks import Network, channels_last
 from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.presets import fusion_unet, plane_unet
@@ -80,10 +80,10 @@ def bench(preset: str, size: int, device_name: str = "auto", *, repeats: int = 2
         fast, plain = parts(preset, size, device, dtype)
         with reused_memory():  # as the engine runs
             seconds = timed(fast, repeats)
-        timing = Timing(preset, what, size, seconds, timed(plain, 1), peak_memory_gib())
+        timing = Timing(preset, what, size, seconds, timed(plain, 1), resident_peak_gib())
         total, plain_total = total + timing.seconds, plain_total + timing.plain_seconds
         yield timing
-    yield Timing(preset, "whole step", size, total, plain_total, peak_memory_gib())
+    yield Timing(preset, "whole step", size, total, plain_total, resident_peak_gib())
 
 
 def _frozen(network: Network, device: torch.device) -> Network:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_vol2vol.engine import Done, SampleDone, Translation, translate
+from napari_vol2vol.evaluation.peak_memory import resident_peak_gib
 from napari_vol2vol.io import read_volume
 from napari_vol2vol.metrics.calibration import mean_absolute_calibration_error
 from napari_vol2vol.metrics.fidelity import PERCENTILE, fidelity
@@ -64,12 +63,6 @@ def central_block(volume: Volume, size: int | None, *, scaled: bool = True) -> V
     return volume.with_data(cut, affine=affine)
 
 
-def peak_memory_gib() -> float:
-    """Return the peak resident memory of this process in GiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**30 if sys.platform == "darwin" else 2**20)
-
-
 def measure(truth: Volume, system: str, *, samples: int, seed: int = 0, **settings: object) -> Row:
     """Degrade ``truth`` (scaled to [0, 1]), restore it and compare.
 
@@ -101,7 +94,7 @@ def measure(truth: Volume, system: str, *, samples: int, seed: int = 0, **settin
     return Row(
         truth.name, system, len(singles), float(psnrs.mean()),
         float(psnrs.std(ddof=1)) if len(psnrs) > 1 else 0.0, float(ssims.mean()),
-        mean[0], mean[1], mace, done.metrics["data_residual"], seconds, peak_memory_gib(),
+        mean[0], mean[1], mace, done.metrics["data_residual"], seconds, resident_peak_gib(),
     )  # fmt: skip
 
 
