@@ -316,7 +316,8 @@ def pad_to_multiple(
         extra = -(-max(size, least) // multiple) * multiple - size
         widths.append((extra // 2, extra - extra // 2))
     z, y, x = (slice(before, before + size) for (before, _), size in zip(widths, array.shape, strict=True))
-    return np.pad(array, widths, mode="edge"), (z, y, x)
+    padded = np.pad(array, widths, mode="edge") if any(map(any, widths)) else array.copy()
+    return padded, (z, y, x)
 
 
 def scale_affine(spacing_mm: Sequence[float], origin_mm: Sequence[float] = (0.0, 0.0, 0.0)) -> Affine:

@@ -2,7 +2,16 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from napari_vol2vol.networks.blocks import TimeEmbedding, depth_to_space, groups, space_to_depth
+from napari_vol2vol.networks.blocks import (
+    TimeEmbedding,
+    conv,
+    conv_of_depth,
+    depth_to_space,
+    groups,
+    plus,
+    space_to_depth,
+    times_plus,
+)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 8, 12), (2, 3, 4, 8, 12)])
@@ -28,6 +37,41 @@ def test_space_to_depth_in_3d_keeps_the_channel_order_of_pixel_unshuffle():
     flat = F.pixel_unshuffle(plane, 2).reshape(1, 2, 4, 3, 5)
     for offset_z in range(2):
         assert torch.equal(deep.reshape(1, 2, 2, 4, 1, 3, 5)[:, :, offset_z, :, 0], flat)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4])
+@pytest.mark.parametrize("size", [(8, 12), (4, 8, 12)])
+def test_a_convolution_of_space_to_depth_in_one_step_is_the_same(size, factor):
+    x = torch.randn(2, 3, *size)
+    layer = conv(len(size), 3 * factor ** len(size), 5)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            conv_of_depth(layer, x, factor), layer(space_to_depth(x, factor)), atol=1e-5, rtol=1e-5
+        )
+
+
+@pytest.mark.parametrize("size", [(6, 10), (5, 7), (4, 6, 10)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("memory", [torch.contiguous_format, "channels last"])
+def test_a_scale_and_shift_without_gradients_has_the_values_of_one_with_them(size, dtype, memory):
+    if memory == "channels last":
+        memory = torch.channels_last if len(size) == 2 else torch.channels_last_3d
+    h = torch.randn(2, 6, *size).to(dtype).contiguous(memory_format=memory)
+    a, b = (torch.randn(2, 6, *[1] * len(size)).to(dtype) for _ in range(2))
+    expected = times_plus(a, h, b)
+    with torch.no_grad():
+        found = times_plus(a, h, b)
+    assert found is h  # overwritten
+    assert torch.equal(found, expected)
+
+
+def test_a_sum_overwrites_its_first_part_only_without_gradients():
+    own, other = torch.ones(3), torch.ones(3)
+    assert plus(own, other) is not own
+    with torch.no_grad():
+        assert plus(own.bfloat16(), other).dtype == torch.float32
+        assert plus(own, other) is own
+    assert torch.equal(own, torch.full((3,), 2.0))
 
 
 def test_a_network_with_plane_labels_asks_for_its_label():

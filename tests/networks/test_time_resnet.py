@@ -70,6 +70,21 @@ def test_heads_that_do_not_divide_the_channels_are_refused():
         SelfConvolutionAttention(2, 16, 3)
 
 
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last])
+def test_what_is_overwritten_without_gradients_changes_nothing(memory):
+    network = randomised(
+        TimeResNet(replace(SMALL, in_channels=3))
+    )  # what starts at zero would hide a difference
+    x, t = torch.randn(2, 3, 16, 24).contiguous(memory_format=memory), torch.tensor([0.3, 1.0])
+    before = x.clone()
+    velocity, features = network(x, t)
+    with torch.inference_mode():
+        found, kept = network(x, t)
+    torch.testing.assert_close(found, velocity, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(kept, features, atol=1e-4, rtol=1e-4)
+    assert torch.equal(x, before)
+
+
 def test_an_unknown_preset_is_refused():
     with pytest.raises(SettingsError, match="accepted are paper, compact"):
         time_resnet("huge")

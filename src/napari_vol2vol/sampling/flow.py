@@ -62,9 +62,21 @@ def slope(velocity: Velocity, x: Tensor, t: float, t_next: float, tableau: Table
     h = t_next - t
     found: list[Tensor] = []
     for node, stage in zip(tableau.nodes, tableau.stages, strict=True):
-        shift = sum((a * k for a, k in zip(stage, found, strict=True) if a), torch.zeros(()).to(x))
-        found.append(velocity(x + h * shift, t + h * node))
-    return torch.stack([b * k for b, k in zip(tableau.weights, found, strict=True) if b]).sum(0)
+        found.append(velocity(_plus(x, [h * a for a in stage], found), t + h * node))
+    (first, k), *others = ((b, k) for b, k in zip(tableau.weights, found, strict=True) if b)
+    mean = first * k
+    for b, k in others:
+        mean.add_(k, alpha=b)
+    return mean
+
+
+def _plus(x: Tensor, shares: Sequence[float], velocities: Sequence[Tensor]) -> Tensor:
+    """Return x moved by shares of velocities; x itself where there is nothing to move by."""
+    moved = x
+    for share, velocity in zip(shares, velocities, strict=True):
+        if share:
+            moved = torch.add(moved, velocity, alpha=share)
+    return moved
 
 
 def runge_kutta(tableau: Tableau) -> Sampler:
@@ -80,8 +92,8 @@ def runge_kutta(tableau: Tableau) -> Sampler:
         del schedule, noise, eta
         for t, t_next in pairwise(times.tolist()):
             mean = slope(velocity, x, t, t_next, tableau)
-            yield Step(t, x, x - t * mean)
-            x = x + (t_next - t) * mean
+            yield Step(t, x, torch.sub(x, mean, alpha=t))
+            x = torch.add(x, mean, alpha=t_next - t)
 
     return solve
 

@@ -35,7 +35,7 @@ class IntensityMap:
 
     def to_model(self, physical: Tensor) -> Tensor:
         """Map physical units so that [offset, offset + scale] becomes [-1, 1]."""
-        return (physical - self.offset) * (2 / self.scale) - 1
+        return (physical - self.offset).mul_(2 / self.scale).sub_(1)
 
     def to_physical(self, model: Tensor) -> Tensor:
         """Invert `to_model`."""

@@ -55,8 +55,11 @@ def inside(velocity: Velocity, box: Box) -> Velocity:
     """Return the velocity that is zero outside the box and sees nothing of what is there."""
 
     def boxed(x: Tensor, t: float) -> Tensor:
+        found = velocity(x[box], t)
+        if found.shape == x.shape:
+            return found
         out = torch.zeros_like(x)
-        out[box] = velocity(x[box], t)
+        out[box] = found
         return out
 
     return boxed

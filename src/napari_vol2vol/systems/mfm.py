@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from napari_vol2vol.bundles.card import BundleCard
@@ -83,10 +82,10 @@ def mean_velocity(context: Context, planes: Sequence[Plane]) -> Velocity:
     parts = plane_velocities(context, next(iter(required_bundles(card).values()), card), planes)
 
     def velocity(x: Tensor, t: float) -> Tensor:
-        total = torch.zeros_like(x)
-        for part in parts:
-            total += part(x, t) / len(parts)
-        return total
+        total = parts[0](x, t)
+        for part in parts[1:]:
+            total = total + part(x, t)
+        return total / len(parts) if len(parts) > 1 else total
 
     return velocity
 

@@ -79,7 +79,7 @@ class ContrastChange:
         _check_hounsfield(source)
         padded, crop = pad_to_multiple(source.data, multiple, minimum=multiple)
         intensity = IntensityMap(RANGE_HU[0], RANGE_HU[1] - RANGE_HU[0])
-        model = intensity.to_model(_tensor(np.clip(padded, *RANGE_HU)))
+        model = intensity.to_model(_tensor(np.clip(padded, *RANGE_HU, out=padded)))
         pick(inputs, {**conditions, source.modality or CT: source}, source, takes_any=True)
         return Measurement({CT: model}, model, intensity, crop)
 
