@@ -241,6 +241,22 @@ def test_both_calls_of_a_draw_are_learned_from():
     assert float(flow_loss(shifted_pool(recipe), recipe)(Early(), 0)) == pytest.approx(0.5, abs=1e-5)
 
 
+def test_what_rk2_goes_by_is_learned_from_where_the_recipe_says_so():
+    dry = load_recipe(SOURCED).dry()
+    recipe = replace(dry, batch=8, diffusion=replace(dry.diffusion, own=0.0, twice=1.0, mean=2.0))
+
+    class Opposite(torch.nn.Module):
+        """Too low by 1 where the source lies, too high by 1.5 where the own step leads."""
+
+        def forward(self, x, t, label):
+            here = (x[:, :1] == x[:, 2:3]).all()
+            return torch.full_like(x[:, :1], -0.75 if here else 1.75), []
+
+    value = float(flow_loss(shifted_pool(recipe), recipe)(Opposite(), 0))
+    calls, mean = (1 + 1.5) / 2, (1.5 - 1) / 2
+    assert value == pytest.approx(calls + 2 * mean, abs=1e-5)
+
+
 def test_of_a_native_scan_nothing_is_removed_and_nothing_is_said_of_adding():
     recipe = replace(load_recipe(SOURCED).dry(), batch=16)
     pool = TorsoPool(recipe.pool, recipe.seed)
@@ -326,7 +342,7 @@ def test_patients_come_from_maps_and_native_scans_as_often_as_the_recipe_says(tm
     pool = TorsoPool(settings, 1, [organs, native])
     same = [torch.equal(e.native, e.contrast) for e in pool.entries]
     assert 0 < sum(same) < len(same)
-    assert all(len(e.enhanced) == 0 for e, s in zip(pool.entries, same, strict=True) if s)
+    assert all(len(e.marked) == 0 for e, s in zip(pool.entries, same, strict=True) if s)
     alone = TorsoPool(replace(settings, phantom_share=1.0), 1, [organs, native]).entries
     for entry, other in zip(alone, TorsoPool(settings, 1).entries, strict=True):
         assert torch.equal(entry.native, other.native)
@@ -352,6 +368,10 @@ def test_stacks_are_neighbouring_slices_of_both_phases_with_the_ends_replicated(
         ("source_slices: 2", "source_slices: found 2, accepted are 0 and odd numbers"),
         ("source_slices: 0", "own: found 0.45, accepted are 0 to 1 with source_slices, else 0"),
         ("diffusion: {twice: 1.5}", "twice: found 1.5, accepted are 0 to 1 with source_slices, else 0"),
+        (
+            "diffusion: {mean: 1.0}",
+            "mean: found 1.0, accepted are 0 and, with twice, positive numbers",
+        ),
         ("stage: ct-diffusion", "source_slices: found 3, stage ct-diffusion accepts none"),
     ],
 )
@@ -374,3 +394,22 @@ def test_crops_can_be_centred_where_contrast_medium_went():
         return float(torch.stack([contrast - native for native, contrast in pairs])[:, 0, 6:10, 6:10].mean())
 
     assert brightness(1.0) > 3 * max(brightness(0.0), 1e-3)
+
+
+def test_crops_of_native_scans_can_be_centred_where_they_are_as_dense_as_vessels(tmp_path):
+    hu = np.full((8, 64, 72), -50.0, np.float32)
+    hu[:, :8] = -900.0  # air, by which it is known as CT
+    hu[:, 30:40, 50:60] = 900.0  # no blood is that dense
+    native = anatomy_from(written(tmp_path, "native", hu))
+    settings = PoolSettings(entries=1, phantom_shape=(8, 40, 44), phantom_share=0.0, dense_share=1.0)
+    pool = TorsoPool(settings, 1, [native])
+    (entry,) = pool.entries
+    assert entry.unchanged
+    assert len(entry.marked)
+
+    def bone(share):
+        pool.settings, rng = replace(pool.settings, dense_share=share), np.random.default_rng(0)
+        crops = [pool.stacks(rng, "axial", 16, 1)[0] for _ in range(60)]
+        return float((torch.stack(crops) > 0.2).float().mean())
+
+    assert bone(1.0) > 3 * bone(0.0)

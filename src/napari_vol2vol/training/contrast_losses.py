@@ -106,11 +106,14 @@ def _sourced_flow_loss(pool: TorsoPool, recipe: Recipe) -> Loss:
         if away.any():
             x_t[away] = _euler(network, source[away], removal[away])
         found = _answer(network, torch.cat([x_t, source], 1), t)
-        if twice.any():
-            own = _end(x_t, found.detach(), removal)
-            again = _answer(network, torch.cat([own, source], 1)[twice], 1 - t[twice])
-            found, wanted = torch.cat([found, again]), torch.cat([wanted, wanted[twice]])
-        return measure(found, wanted)
+        if not twice.any():
+            return measure(found, wanted)
+        own = _end(x_t, found.detach(), removal)
+        again = _answer(network, torch.cat([own, source], 1)[twice], 1 - t[twice])
+        calls = measure(torch.cat([found, again]), torch.cat([wanted, wanted[twice]]))
+        if not (weight := recipe.diffusion.mean):
+            return calls
+        return calls + weight * measure((found[twice] + again) / 2, wanted[twice])
 
     return loss
 

@@ -39,7 +39,8 @@ class Diffusion:
     which it learns the median velocity. A flow that sees its source draws the end where its source lies
     instead of either end. In a share ``own`` of its draws, x_t is where the network's own Euler step leads,
     as the second call of RK2 meets it. A share ``twice`` starts at the source and learns from both calls of
-    RK2. A share ``removal`` of all draws starts from the contrast scan.
+    RK2, and with weight ``mean`` from the mean of both, which is what RK2 goes by. A share ``removal`` of all
+    draws starts from the contrast scan.
     """
 
     what: str = "residual"
@@ -51,6 +52,7 @@ class Diffusion:
     loss: str = "mse"
     own: float = 0.0
     twice: float = 0.0
+    mean: float = 0.0
     removal: float = 0.5
 
 
@@ -279,3 +281,7 @@ def _check_source_slices(recipe: Recipe) -> None:
             raise SettingsError(
                 f"recipe diffusion: {name}: found {share}, accepted are 0 to 1 with source_slices, else 0"
             )
+    if (weight := recipe.diffusion.mean) < 0 or (weight and not recipe.diffusion.twice):
+        raise SettingsError(
+            f"recipe diffusion: mean: found {weight}, accepted are 0 and, with twice, positive numbers"
+        )
