@@ -36,6 +36,13 @@ def test_metal_beyond_the_range_keeps_its_value_plus_the_change(scan):
     np.testing.assert_allclose(result.data, scan.data - 50, atol=2e-3)
 
 
+def test_dense_contrast_medium_that_was_removed_is_not_put_back():
+    scan = ct([[[3000.0, 1400.0, 1400.0, 1400.0, -3024.0]]])
+    removed = np.array([[[1000.0, 50.0, 700.0, 900.0, -1000.0]]], np.float32)
+    result = REMOVAL.finish(removed, scan, (1, 1, 1), "out", "native")
+    np.testing.assert_allclose(result.data, [[[3000.0, 50.0, 900.0, 1300.0, -3024.0]]])
+
+
 def test_both_directions_are_tasks_of_their_own():
     assert (REMOVAL.target, ADDITION.target) == ("native", "arterial")
     assert REMOVAL.name != ADDITION.name

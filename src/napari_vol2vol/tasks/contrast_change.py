@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from napari_vol2vol.sampling.measurement import Measurement
 
 Factor = tuple[int, int, int]
-#: What the networks see, in HU (Medical Flow Matching, B.3); beyond it the source's own values are kept.
+#: What the networks see, in HU (Medical Flow Matching, B.3); beyond it see `PUT_BACK_HU`.
 RANGE_HU = (-1000.0, 1000.0)
+#: Of what a source has above `RANGE_HU`, nothing is put back where the result is below the first value, all
+#: of it above the second, in HU: metal and enamel stay, dense medium that was removed does not return.
+PUT_BACK_HU = (500.0, 900.0)
 CT = "CT"
 
 
@@ -86,11 +89,16 @@ class ContrastChange:
     def finish(
         self, data: NDArray[np.float32], source: Volume, factor: Factor, name: str, target: str
     ) -> Volume:
-        """Return the result in HU; what the source has beyond `RANGE_HU` (metal, enamel) is put back."""
+        """Return the result in HU.
+
+        What the source has beyond `RANGE_HU` (metal, enamel, padding) is put back, but for what lies above it
+        where the result says that it was contrast medium (`PUT_BACK_HU`).
+        """
         from dataclasses import replace
 
-        beyond = source.data - np.clip(source.data, *RANGE_HU)
-        result = np.asarray(data + beyond, np.float32)
+        low, high = PUT_BACK_HU
+        above = np.maximum(source.data - RANGE_HU[1], 0) * np.clip((data - low) / (high - low), 0, 1)
+        result = np.asarray(data + np.minimum(source.data - RANGE_HU[0], 0) + above, np.float32)
         return replace(source.with_data(result, name=name, units="HU"), modality=CT)
 
     def remarks(self, source: Volume) -> list[str]:
