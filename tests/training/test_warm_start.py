@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from napari_vol2vol.bundles.card import read_card
 from napari_vol2vol.bundles.weights import load_velocity
@@ -10,8 +11,9 @@ from napari_vol2vol.networks.fusion import FusionNetwork
 from napari_vol2vol.networks.presets import fusion_unet
 from napari_vol2vol.networks.time_resnet import TimeResNet
 from napari_vol2vol.networks.unet import UNet
+from napari_vol2vol.training.contrast import train_contrast
 from napari_vol2vol.training.recipe import load_recipe
-from napari_vol2vol.training.warm_start import plant_trunk, start_from, start_velocity_from
+from napari_vol2vol.training.warm_start import mix_weights, plant_trunk, start_from, start_velocity_from
 
 
 def seeded(network):
@@ -91,3 +93,29 @@ def test_a_flow_that_sees_its_source_starts_as_the_one_of_x_t_alone(dry_runs):
         torch.testing.assert_close(network(other, t)[0], network(x, t)[0])
     with pytest.raises(SettingsError, match="bundle ct-contrast-flow has another network"):
         start_velocity_from(TimeResNet(replace(alone.config, in_channels=4, channels=(48, 64, 96, 64))), card)
+
+
+def test_mixed_weights_lie_between_both_and_whole_numbers_stay():
+    ours, theirs = (torch.nn.BatchNorm1d(3) for _ in range(2))
+    torch.nn.init.constant_(ours.weight, 1.0)
+    torch.nn.init.constant_(theirs.weight, 5.0)
+    theirs.num_batches_tracked += 7
+    mix_weights(ours, theirs.state_dict(), 0.25)
+    torch.testing.assert_close(ours.weight, torch.full((3,), 2.0))
+    assert int(ours.num_batches_tracked) == 0
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_bundle_holds_the_share_of_its_start_that_the_recipe_says(share, dry_runs, tmp_path):
+    start = read_card(dry_runs / "ct-contrast-flow-source" / "ct-contrast-flow-source")
+    recipe = load_recipe("ct-contrast-flow-organs").dry()
+    recipe = replace(recipe, loop=replace(recipe.loop, lr=0.01, warmup=0, ema=0.0))
+    alone = train_contrast(recipe, tmp_path / "alone", start=start)
+    mixed = train_contrast(replace(recipe, start_share=share), tmp_path / "mixed", start=start)
+    first, last, found = (load_file(path / "model.safetensors") for path in (start.path, alone, mixed))
+    assert any(not torch.equal(first[k], last[k]) for k in first)
+    for k in first:
+        torch.testing.assert_close(
+            found[k].float(), torch.lerp(last[k].float(), first[k].float(), share), atol=2e-3, rtol=2e-3
+        )
+    assert f"which are {share:.0%} of the bundle's" in read_card(mixed).training

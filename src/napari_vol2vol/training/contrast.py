@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -40,7 +41,7 @@ from napari_vol2vol.training.flow_pool import SLICE_MM, TorsoPool, anatomy_from
 from napari_vol2vol.training.recipe import Recipe
 from napari_vol2vol.training.stages import Loss
 from napari_vol2vol.training.trainer import Loop
-from napari_vol2vol.training.warm_start import start_velocity_from
+from napari_vol2vol.training.warm_start import mix_weights, start_velocity_from
 from napari_vol2vol.volume import Volume
 
 FLOW, FUSION, REGRESSION, DIFFUSION = STAGES = ("flow", "flow-fusion", "ct-regression", "ct-diffusion")
@@ -132,12 +133,15 @@ def train_contrast(
     stage = _stage(recipe, TorsoPool(recipe.pool, recipe.seed, others), required)
     if start is not None:
         start_velocity_from(stage.network, start)
+    before = deepcopy(stage.network.state_dict()) if recipe.start_share else {}
     network = channels_last(stage.network, stage.dims)
     validation = ContrastValidation(stage.restore, recipe.target)
     checked = validation if recipe.loop.validate_every <= recipe.loop.steps else None
     loop = Loop(network, stage.loss, recipe.loop, folder, checked, say, {}, cancel)
     with reused_memory():
         trained = loop.run()
+    if before:
+        mix_weights(trained, before, recipe.start_share)
     config: Any = trained.unet.config if isinstance(trained, FusionNetwork) else trained.config
     bundle = export_bundle(
         recipe, trained, config, folder / recipe.name, scale=1.0, steps=loop.step, seconds=loop.seconds,
@@ -198,6 +202,8 @@ def _describe(bundle: Path, recipe: Recipe, loop: Loop, family: str | None) -> N
         pixels = recipe.pool.pixel_mm
         own["input_spacing_mm"] = [[s, p, p] for s, p in zip(SLICE_MM, pixels, strict=True)]
         before = f", from the weights of {recipe.start}" if recipe.start else ""
+        if recipe.start_share:
+            before += f", which are {recipe.start_share:.0%} of the bundle's"
         real = ", ".join(recipe.train)
         patients = (
             f"{recipe.pool.phantom_share:.0%} procedural patients, the others from {real} (maps of organs "

@@ -41,27 +41,17 @@ WIDE = Enhancement(
     },
     mixing=0.4,
 )  # fmt: skip
-#: A voxel of a native scan is as dense as an enhanced vessel from this value on, averaged likewise, in HU.
-DENSE_HU = 120.0
-#: So many enhanced or dense voxels of a patient are remembered.
+#: So many enhanced voxels of a patient are remembered.
 REMEMBERED = 4000
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One patient in model space, `native` and `contrast` (D, H, W), and voxels (n, 3) to centre crops on.
-
-    These are enhanced, or, of a native scan, as dense as if they were.
-    """
+    """One patient in model space, `native` and `contrast` (D, H, W), and some enhanced voxels (n, 3)."""
 
     native: Tensor
     contrast: Tensor
-    marked: NDArray[np.int64]
-
-    @property
-    def unchanged(self) -> bool:
-        """Whether it is a native scan, of which nothing is to be removed."""
-        return self.native is self.contrast
+    enhanced: NDArray[np.int64]
 
 
 def in_model_space(hu: NDArray[np.float32]) -> Tensor:
@@ -100,10 +90,8 @@ class TorsoPool:
         if self._others and rng.random() >= self.settings.phantom_share:
             other = self._others[int(rng.integers(len(self._others)))]
             if isinstance(other, Volume):
-                hu = _coarser(other, self.settings.pixel_mm[0])
-                scan = in_model_space(hu)
-                dense = self._some(hu, DENSE_HU) if self.settings.dense_share else np.zeros((0, 3), np.int64)
-                return Pair(scan, scan, dense)
+                scan = in_model_space(_coarser(other, self.settings.pixel_mm[0]))
+                return Pair(scan, scan, np.zeros((0, 3), np.int64))
             organs = torso_of(other, 1000 * self._seed + number, self.settings.phantom_shape, spacing)
             return self._pair(scanned_twice(organs, 1000 * self._seed + number, enhancement=WIDE))
         height = float(np.random.default_rng([self._seed, 43, number]).uniform(*self.settings.middle_mm))
@@ -114,21 +102,17 @@ class TorsoPool:
         )
 
     def _pair(self, made: TorsoPair) -> Pair:
-        enhanced = self._some(made.contrast - made.native, ENHANCED_HU)
-        return Pair(in_model_space(made.native), in_model_space(made.contrast), enhanced)
-
-    def _some(self, hu: NDArray[np.float32], least: float) -> NDArray[np.int64]:
-        """Return some of the voxels (n, 3) that with their neighbours are above a value on average."""
-        where = np.argwhere(ndimage.uniform_filter(hu, 3) > least)
-        return where[self.rng.permutation(len(where))[:REMEMBERED]]
+        bright = ndimage.uniform_filter(made.contrast - made.native, 3) > ENHANCED_HU
+        where = np.argwhere(bright)
+        chosen = self.rng.permutation(len(where))[:REMEMBERED]
+        return Pair(in_model_space(made.native), in_model_space(made.contrast), where[chosen])
 
     def stacks(self, rng: np.random.Generator, plane: Plane, crop: int, count: int) -> tuple[Tensor, Tensor]:
         """Return ``count`` consecutive slices of a random patient, native and contrast `(count, crop, crop)`.
 
         Slices that would lie outside are those at the ends. They are flipped and turned unless
         ``settings.turned`` says otherwise.
-        ``settings.enhancing_share`` of them are centred on an enhanced voxel, of a native scan
-        ``settings.dense_share`` on a dense one. Grids smaller than the crop are
+        ``settings.enhancing_share`` of them are centred on an enhanced voxel. Grids smaller than the crop are
         continued by their mirror image.
         """
         pair = self.entries[int(rng.integers(len(self.entries)))]
@@ -163,11 +147,10 @@ class TorsoPool:
         return native, contrast
 
     def _centre(self, rng: np.random.Generator, pair: Pair) -> NDArray[np.int64]:
-        """Return a voxel of a patient: a marked one as often as the settings say, else any."""
+        """Return a voxel of a patient: an enhanced one as often as the settings say, else any."""
         centre = np.array([rng.integers(n) for n in pair.native.shape])
-        share = self.settings.dense_share if pair.unchanged else self.settings.enhancing_share
-        if len(pair.marked) and rng.random() < share:
-            centre = pair.marked[int(rng.integers(len(pair.marked)))]
+        if len(pair.enhanced) and rng.random() < self.settings.enhancing_share:
+            centre = pair.enhanced[int(rng.integers(len(pair.enhanced)))]
         return centre
 
 

@@ -28,11 +28,10 @@ class PoolSettings:
     edge of the smallest cube of it whose 99.5th percentile may set the scale of intensities, as a user's
     block of a head does (0: always the whole head's). ``lesions`` plants one in every head, in none, or
     (None) in a third of them. ``enhancing_share`` is the share of crops of a CT that are centred where
-    contrast medium went; the others lie anywhere. ``dense_share`` is that of crops of a native CT that are
-    centred on something as dense as an enhanced vessel, of which nothing is to be removed. ``turned`` turns
-    and flips crops, so that a network cannot tell left from right; ``middle_mm`` is the range of heights in
-    the body that the middle of a procedural torso is drawn from (0: upper abdomen, 100: lower chest);
-    ``pixel_mm`` that of its voxels' edges in axial slices.
+    contrast medium went; the others lie anywhere. ``turned`` turns and flips them, so that a network cannot
+    tell left from right; ``middle_mm`` is the range of heights in the body that the middle of a procedural
+    torso is drawn from (0: upper abdomen, 100: lower chest); ``pixel_mm`` that of its voxels' edges in
+    axial slices.
     """
 
     entries: int = 16
@@ -44,7 +43,6 @@ class PoolSettings:
     smallest_view: int = 0
     lesions: bool | None = None
     enhancing_share: float = 0.0
-    dense_share: float = 0.0
     turned: bool = True
     middle_mm: tuple[float, float] = (0.0, 0.0)
     pixel_mm: tuple[float, float] = (0.9, 3.0)

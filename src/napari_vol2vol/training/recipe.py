@@ -105,7 +105,9 @@ class Recipe:
     ``inputs`` names the conditions in channel order: ``base`` (the smooth inverse of block averages) or a
     modality. ``consecutive`` is the number of slices a plane network sees at once (2.5D above 1).
     ``start`` names a bundle whose weights training starts from: the same network, or for a fusion a 3D
-    regression of the same preset.
+    regression of the same preset. ``start_share`` is the share of its weights in the bundle, the other part
+    are those that were trained: what lies between both keeps more of what the start did well far from the
+    training (WiSE-FT, Wortsman et al. 2022); for a flow or its regression.
     ``branches`` lists (bundle, plane) of a fusion; empty: the ``planes`` of ``plane_recipe``. ``inject`` and
     ``alignment`` switch the merging of 2D features, ``phases`` patch pre-training and whole volumes, and
     ``consistency`` the projection in the validation. ``images`` names what a prior is trained on and
@@ -138,6 +140,7 @@ class Recipe:
     alignment: str = "mlp"
     plane_recipe: str | None = None
     start: str | None = None
+    start_share: float = 0.0
     branches: tuple[tuple[str, str], ...] = ()
     images: str = ""
     channels: int = 1
@@ -238,6 +241,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
             f"of {multiple}"
         )
     _check_source_slices(recipe)
+    _check_start_share(recipe)
     if not 0 <= recipe.diffusion.ends <= 1:
         raise SettingsError(f"recipe diffusion: ends: found {recipe.diffusion.ends}, accepted are 0 to 1")
     if recipe.diffusion.loss not in ("mse", "l1"):
@@ -263,6 +267,15 @@ def _extended(values: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(below.get(key), Mapping)
         below[key] = {**below[key], **value} if both else value
     return below
+
+
+def _check_start_share(recipe: Recipe) -> None:
+    most = 1 if recipe.start and recipe.stage in NAMED_NETWORK else 0
+    if not 0 <= recipe.start_share <= most:
+        raise SettingsError(
+            f"recipe start_share: found {recipe.start_share}, accepted are 0 to 1 with start in the stages "
+            f"{' and '.join(NAMED_NETWORK)}, else 0"
+        )
 
 
 def _check_source_slices(recipe: Recipe) -> None:

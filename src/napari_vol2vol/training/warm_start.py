@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_vol2vol.bundles.card import BundleCard
 from napari_vol2vol.bundles.weights import load_fusion, load_monai_unet, load_unet, load_velocity
@@ -69,6 +69,18 @@ def _copy(source: nn.Module, network: nn.Module, card: BundleCard) -> None:
         network.load_state_dict(source.state_dict())
     except RuntimeError as error:
         raise SettingsError(f"recipe start: bundle {card.name} has another network: {error}") from error
+
+
+@torch.no_grad()
+def mix_weights(network: nn.Module, other: Mapping[str, Tensor], share: float) -> None:
+    """Let the weights of a network be a mean with others of the same shapes, of which it takes ``share``.
+
+    WiSE-FT (Wortsman et al. 2022): between a start and what became of it in training.
+    """
+    state = network.state_dict()
+    network.load_state_dict(
+        {k: v.lerp(other[k].to(v), share) if v.is_floating_point() else v for k, v in state.items()}
+    )
 
 
 @torch.no_grad()
