@@ -7,6 +7,7 @@ project's own, as is looking at neighbours in a flow at all.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from napari_vol2vol.sampling.flow import Velocity
@@ -36,12 +37,19 @@ def plane_velocity(
     beside = source[None] if source_slices else None
 
     def velocity(x: Tensor, t: float) -> Tensor:
+        seen = None if beside is None else _as_computed(beside)
         return apply_plane(
-            network, x[None], t, plane, slice_batch=slice_batch, beside=beside,
+            network, _as_computed(x[None]), t, plane, slice_batch=slice_batch, beside=seen,
             beside_slices=source_slices, tick=tick,
         ).prediction  # fmt: skip
 
     return velocity
+
+
+def _as_computed(volume: Tensor) -> Tensor:
+    """Return a volume in the precision of autocast, once for what every call would convert again."""
+    kind = volume.device.type
+    return volume.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else volume
 
 
 __all__ = ["plane_velocity"]
