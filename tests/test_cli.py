@@ -114,6 +114,13 @@ def test_an_existing_output_is_kept_unless_told_otherwise(files, tiny_bundles, t
     vol2vol(*command, "--overwrite")
 
 
+def test_the_record_of_another_result_is_found_before_the_run(files, tiny_bundles, tmp_path):
+    (tmp_path / "x.json").touch()
+    command = ["translate", files / "low_T1w.nii.gz", "-o", tmp_path / "x.nii.gz", *QUICK]
+    assert "x.json exists already" in mistake(*command)
+    assert not (tmp_path / "x.nii.gz").exists()
+
+
 def test_an_existing_uncertainty_is_found_before_the_run(files, tiny_bundles, tmp_path):
     (tmp_path / "x_uncertainty.nii.gz").touch()
     command = ["translate", files / "low_T1w.nii.gz", "-o", tmp_path / "x.nii.gz", *QUICK, "--samples", "2"]

@@ -33,6 +33,7 @@ def check(
     figure: Annotated[
         Path | None, typer.Option(help="Draw before, after and change in three planes.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing output.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Remove contrast medium from a CT; print HU by tissue and how slices differ, before and after."""
@@ -44,7 +45,7 @@ def check(
     from napari_vol2vol.volume import check_reference
 
     if output is not None:
-        check_output(output, overwrite=False)
+        check_output(output, overwrite)
     before = read_volume(source)
     if labels is not None:
         marks = read_volume(labels)
@@ -57,7 +58,7 @@ def check(
         done = run_with_progress(request, before)
         after = done.volumes["mean"]
         if output is not None:
-            write_volume(after, output, record=done.record)
+            write_volume(after, output, overwrite=overwrite, record=done.record)
     else:
         after = read_volume(result)
     found = check_contrast(before, after, masks)

@@ -72,11 +72,14 @@ def factor_of(text: str) -> tuple[int, int, int]:
 
 
 def check_output(path: Path, overwrite: bool, suffixes: tuple[str, ...] = (".nii", ".nii.gz")) -> None:
-    """Refuse, before any work, a name that cannot be written or must not be overwritten."""
+    """Refuse, before any work, a name that cannot be written or must not be overwritten, nor its record."""
     if not path.name.endswith(suffixes):
         raise SettingsError(f"output: found {path}, accepted is a name that ends in {' or '.join(suffixes)}")
-    if path.exists() and not overwrite:
-        raise SettingsError(f"output: {path} exists already; choose another name or add --overwrite")
+    from napari_vol2vol.io.provenance import sidecar_path
+
+    for written in (path, sidecar_path(path)):
+        if written.exists() and not overwrite:
+            raise SettingsError(f"output: {written} exists already; choose another name or add --overwrite")
     if not path.parent.is_dir():
         raise SettingsError(f"output: folder {path.parent} does not exist")
 
