@@ -54,6 +54,17 @@ def test_the_change_is_that_of_the_vessel_alone():
     found = {t.region: t for t in check_contrast(source, result, tissues(source)).tissues}
     assert found["blood"].change == pytest.approx(-310, abs=2)
     assert all(abs(found[name].change) < 1 for name in ("bone", "lung", "fat"))
+    assert [found[name].changed for name in ("blood", "bone")] == [1, 0]
+
+
+def test_a_part_of_a_region_that_changed_shows_although_the_median_does_not():
+    source, result = removed()
+    bone = tissues(source)["bone"]
+    some = bone & (np.cumsum(bone).reshape(bone.shape) <= 0.2 * bone.sum())
+    spoilt = result.with_data(np.where(some, result.data - 51, result.data))
+    (found,) = check_contrast(source, spoilt, {"bone": bone}).tissues
+    assert abs(found.change) < 1
+    assert found.changed == pytest.approx(0.2, abs=0.01)
 
 
 def test_stripes_through_the_slices_change_what_neighbours_differ_by():

@@ -95,10 +95,13 @@ def regions_of(texts: list[str]) -> dict[str, tuple[int, ...]]:
 
 def _print(found: ContrastCheck) -> None:
     from napari_vol2vol.anatomical_planes import PLANES
+    from napari_vol2vol.evaluation.contrast_check import CHANGED_HU
 
-    out.print(f"{'region':12} {'voxels':>9} {'HU before':>10} {'after':>8} {'change':>8}   (medians)")
+    beyond = f"by > {CHANGED_HU:g} HU"
+    out.print(f"{'medians':12} {'voxels':>9} {'HU before':>10} {'after':>8} {'change':>8} {beyond:>12}")
     for t in found.tissues:
-        out.print(f"{t.region:12} {t.voxels:9d} {t.before:10.1f} {t.after:8.1f} {t.change:+8.1f}")
+        medians = f"{t.before:10.1f} {t.after:8.1f} {t.change:+8.1f}"
+        out.print(f"{t.region:12} {t.voxels:9d} {medians} {100 * t.changed:10.1f} %")
     for x in found.left_out:
         out.print(
             f"{x.region:12} left as it was: {100 * x.voxels:.1f} % of its voxels, more than a quarter in "

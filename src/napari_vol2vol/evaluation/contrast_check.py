@@ -22,15 +22,24 @@ ENHANCED_HU = 60.0
 ENOUGH_VOXELS = 20
 
 
+#: A voxel has changed where it differs by more, in HU: beyond the noise of most scans.
+CHANGED_HU = 50.0
+
+
 @dataclass(frozen=True)
 class TissueChange:
-    """Median HU of a region before and after, and the median of the change of its voxels."""
+    """Median HU of a region before and after, and the median of the change of its voxels.
+
+    ``changed`` is the share of voxels that changed by more than `CHANGED_HU`: where little should change, a
+    median says nothing of those that did.
+    """
 
     region: str
     voxels: int
     before: float
     after: float
     change: float
+    changed: float
 
 
 @dataclass(frozen=True)
@@ -97,8 +106,9 @@ def check_contrast(source: Volume, result: Volume, regions: Mapping[str, Mask]) 
     changes, left = [], []
     for name, mask in regions.items():
         old, new = before[mask], after[mask]
-        medians = (float(np.median(v)) for v in (old, new, new - old))
-        changes.append(TissueChange(name, int(mask.sum()), *medians))
+        was, now, fell = (float(np.median(v)) for v in (old, new, new - old))
+        changed = float((np.abs(new - old) > CHANGED_HU).mean())
+        changes.append(TissueChange(name, int(mask.sum()), was, now, fell, changed))
         if changes[-1].change < -ENHANCED_HU:
             left.append(_left_out(name, after - before, mask, changes[-1].change))
     found = coherence(after, before, source.spacing_mm)
