@@ -78,7 +78,7 @@ class ContrastTiming:
 
 def bench_contrast(
     size: int = 512, slices: int = 200, *, solver: str = "rk2", steps: int = 1, bundle: str | None = None,
-    plain_slices: int = 4,
+    plain_slices: int = 12,
 ) -> ContrastTiming:  # fmt: skip
     """Time `mfm` on a procedural scan of ``slices`` x ``size`` x ``size``.
 
