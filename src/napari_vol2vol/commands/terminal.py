@@ -73,10 +73,10 @@ def factor_of(text: str) -> tuple[int, int, int]:
 
 def check_output(path: Path, overwrite: bool, suffixes: tuple[str, ...] = (".nii", ".nii.gz")) -> None:
     """Refuse, before any work, a name that cannot be written or must not be overwritten, nor its record."""
-    if not path.name.endswith(suffixes):
-        raise SettingsError(f"output: found {path}, accepted is a name that ends in {' or '.join(suffixes)}")
     from napari_vol2vol.io.provenance import sidecar_path
 
+    if not path.name.endswith(suffixes):
+        raise SettingsError(f"output: found {path}, accepted is a name that ends in {' or '.join(suffixes)}")
     for written in (path, sidecar_path(path)):
         if written.exists() and not overwrite:
             raise SettingsError(f"output: {written} exists already; choose another name or add --overwrite")

@@ -20,8 +20,6 @@ WITHIN = 0.1
 ENHANCED_HU = 60.0
 #: Slices with fewer voxels of a region say nothing of it.
 ENOUGH_VOXELS = 20
-
-
 #: A voxel has changed where it differs by more, in HU: beyond the noise of most scans.
 CHANGED_HU = 50.0
 
